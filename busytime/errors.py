@@ -1,0 +1,234 @@
+"""The error tree and the closed list of reasons.
+
+The class of an error says what the caller does next, the leaf says what happened. A message names the
+mailbox, the operation and the reader's next step; never a subject, a secret or a server's own text.
+Pure: the standard library only.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+
+class Reason(StrEnum):
+    """Why something is not as it should be: one list for tables, messages and machine output."""
+
+    NO_ACCESS = "no_access"
+    MAILBOX_NOT_FOUND = "mailbox_not_found"
+    FOLDER_NOT_FOUND = "folder_not_found"
+    NO_CALENDAR = "no_calendar"
+    NO_DATA = "no_data"
+    ENDS_BEFORE_START = "ends_before_start"
+    MISSING_ANSWER = "missing_answer"
+    MALFORMED_ANSWER = "malformed_answer"
+    ANSWER_TOO_LARGE = "answer_too_large"
+    TOO_MANY_APPOINTMENTS = "too_many_appointments"
+    WINDOW_TOO_LONG = "window_too_long"
+    MAILBOX_UNAVAILABLE = "mailbox_unavailable"
+    SERVER_BUSY = "server_busy"
+    SERVER_ERROR = "server_error"
+    TIMED_OUT = "timed_out"
+    CONNECTION_LOST = "connection_lost"
+    SERVER_UNREACHABLE = "server_unreachable"
+    CERTIFICATE_NOT_TRUSTED = "certificate_not_trusted"
+    NOT_AN_EWS_SERVER = "not_an_ews_server"
+    EWS_BLOCKED = "ews_blocked"
+    NO_MAILBOX = "no_mailbox"
+    LOGON_REFUSED = "logon_refused"
+    ALLOWANCE_USED_UP = "allowance_used_up"
+    BREAKER_OPEN = "breaker_open"
+    NO_CONNECTION = "no_connection"
+    KEY_MISSING = "key_missing"
+    LOCK_LOST = "lock_lost"
+    NEVER_HARVESTED = "never_harvested"
+    OUTDATED = "outdated"
+    UNEXPECTED = "unexpected"
+
+    @property
+    def definite(self) -> bool:
+        """Whether it makes a calendar unknown at once; any other reason leaves it known until ``max_age`` is over."""
+        return self in _DEFINITE
+
+
+_DEFINITE = frozenset(
+    {
+        Reason.NO_ACCESS,
+        Reason.MAILBOX_NOT_FOUND,
+        Reason.FOLDER_NOT_FOUND,
+        Reason.NO_CALENDAR,
+        Reason.NO_DATA,
+        Reason.ENDS_BEFORE_START,
+    }
+)
+
+#: One line for each reason, shown by commands and printed in the data dictionary.
+REASON_TEXTS: dict[Reason, str] = {
+    Reason.NO_ACCESS: "the connection may not see this calendar's busy time",
+    Reason.MAILBOX_NOT_FOUND: "the server knows no mailbox of this address",
+    Reason.FOLDER_NOT_FOUND: "no such folder, or the connection may not see it",
+    Reason.NO_CALENDAR: "the mailbox has no calendar",
+    Reason.NO_DATA: "the server has no busy time for this calendar",
+    Reason.ENDS_BEFORE_START: "an appointment ends before it starts",
+    Reason.MISSING_ANSWER: "the server left this calendar out of its answer",
+    Reason.MALFORMED_ANSWER: "the server's answer could not be read",
+    Reason.ANSWER_TOO_LARGE: "the server's answer was larger than the limit",
+    Reason.TOO_MANY_APPOINTMENTS: "more appointments than the server tells, even in the smallest window",
+    Reason.WINDOW_TOO_LONG: "the server refuses even the shortest window",
+    Reason.MAILBOX_UNAVAILABLE: "the server cannot reach this mailbox now",
+    Reason.SERVER_BUSY: "the server asked to be left alone for a while",
+    Reason.SERVER_ERROR: "the server reported an error of its own",
+    Reason.TIMED_OUT: "no complete answer within the deadline",
+    Reason.CONNECTION_LOST: "the server closed the connection without an answer",
+    Reason.SERVER_UNREACHABLE: "the server could not be reached",
+    Reason.CERTIFICATE_NOT_TRUSTED: "the server's certificate is not trusted",
+    Reason.NOT_AN_EWS_SERVER: "this address does not answer as an EWS server",
+    Reason.EWS_BLOCKED: "the server forbids EWS to this account or application",
+    Reason.NO_MAILBOX: "the account that logs on has no mailbox",
+    Reason.LOGON_REFUSED: "the server refused the user name or the password",
+    Reason.ALLOWANCE_USED_UP: "one more refused log-on could lock the account",
+    Reason.BREAKER_OPEN: "a log-on was refused; no further one is sent until a person acts",
+    Reason.NO_CONNECTION: "no connection serves this calendar",
+    Reason.KEY_MISSING: "the key that opens the stored secret is missing or wrong",
+    Reason.LOCK_LOST: "another run took over this work",
+    Reason.NEVER_HARVESTED: "this window was never harvested",
+    Reason.OUTDATED: "the last answer is older than max_age",
+    Reason.UNEXPECTED: "an error that busytime does not know; see the log",
+}
+
+
+class BusyTimeError(Exception):
+    """Root of the tree.
+
+    Args:
+        message: For a person: what happened, where, and what to do next.
+        reason: From the closed list, for tables and machine output.
+        detail: A response code or an instant; never free text of a server.
+    """
+
+    default_reason = Reason.UNEXPECTED
+
+    def __init__(self, message: str = "", *, reason: Reason | None = None, detail: str | None = None) -> None:
+        """Keep the message first and the context by name, so that every leaf pickles."""
+        super().__init__(message)
+        self.reason = reason or self.default_reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the message as argument and the context as state."""
+        return (type(self), self.args, self.__dict__)
+
+
+class ConfigurationError(BusyTimeError):
+    """Settings, arguments or a file are wrong; raised before any I/O with a server."""
+
+
+class FatalError(BusyTimeError):
+    """Stop the run."""
+
+
+class AuthenticationError(FatalError):
+    """The server refused the user name or the password."""
+
+    default_reason = Reason.LOGON_REFUSED
+
+
+class BreakerOpenError(FatalError):
+    """A log-on was refused earlier; nothing is sent until a person acts."""
+
+    default_reason = Reason.BREAKER_OPEN
+
+
+class AllowanceUsedUpError(FatalError):
+    """One more refused log-on could lock the account."""
+
+    default_reason = Reason.ALLOWANCE_USED_UP
+
+
+class NoConnectionError(FatalError):
+    """There is no connection to work through."""
+
+    default_reason = Reason.NO_CONNECTION
+
+
+class KeyMissingError(FatalError):
+    """The master key is missing or does not open the stored secret."""
+
+    default_reason = Reason.KEY_MISSING
+
+
+class UnsupportedServerError(FatalError):
+    """The server is not one that this connection can work with, or its certificate is not trusted."""
+
+    default_reason = Reason.NOT_AN_EWS_SERVER
+
+
+class UnsafePlanError(FatalError):
+    """A plan changes more than its gate allows."""
+
+
+class LockLostError(FatalError):
+    """Another run took over this work while this process was frozen; nothing was written."""
+
+    default_reason = Reason.LOCK_LOST
+
+
+class RetriableError(BusyTimeError):
+    """The step may run again."""
+
+
+class ServerBusyError(RetriableError):
+    """The server asked to be left alone.
+
+    Args:
+        back_off_seconds: How long, in seconds; ``None`` where the server did not say.
+    """
+
+    default_reason = Reason.SERVER_BUSY
+
+    def __init__(self, message: str = "", *, back_off_seconds: float | None = None, detail: str | None = None) -> None:
+        """Keep the server's back-off beside the message."""
+        super().__init__(message, detail=detail)
+        self.back_off_seconds = back_off_seconds
+
+
+class ServerUnavailableError(RetriableError):
+    """The server as a whole does not answer: refused, no such name, 503."""
+
+    default_reason = Reason.SERVER_UNREACHABLE
+
+
+class SpoiltAnswerError(RetriableError):
+    """The server took the request and gave no usable answer; one mailbox in it may be the cause."""
+
+    default_reason = Reason.SERVER_ERROR
+
+
+class SkippableError(BusyTimeError):
+    """An outcome for this calendar or booking; go on with the others."""
+
+
+class PermissionMissingError(SkippableError):
+    """The connection lacks the right."""
+
+    default_reason = Reason.NO_ACCESS
+
+
+class MailboxNotFoundError(SkippableError):
+    """No such mailbox."""
+
+    default_reason = Reason.MAILBOX_NOT_FOUND
+
+
+class FolderNotFoundError(SkippableError):
+    """No such folder, or the connection may not see it."""
+
+    default_reason = Reason.FOLDER_NOT_FOUND
+
+
+class WindowTooLargeError(SkippableError):
+    """The window is too long for the server, or holds more items than it tells: ask in smaller windows."""
+
+    default_reason = Reason.TOO_MANY_APPOINTMENTS
+
+
+class AmbiguousWriteError(BusyTimeError):
+    """A write may have happened; look it up by marker."""

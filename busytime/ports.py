@@ -1,0 +1,82 @@
+"""The ports of the core: what it needs from a calendar server, a clock and a guard.
+
+Protocols only. Implementations are named by their technology and live in their own package.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from busytime.model import BusyAnswer, FoundFolder, Interval, Window
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> datetime:
+        """Return the present instant in aware UTC."""
+
+
+class RequestGuard(Protocol):
+    """Stands before every request of a connection, so that a refused log-on stops all of them."""
+
+    def permit(self) -> AbstractContextManager[None]:
+        """Wait for a free place and hold it during one request.
+
+        An ``AuthenticationError`` that leaves the context opens the breaker before the place is free again.
+
+        Raises:
+            BreakerOpenError: The breaker is open; nothing may be sent.
+        """
+
+
+class CalendarGateway(Protocol):
+    """A calendar server, seen through one connection. No word of its protocol passes this port.
+
+    Every method may raise ``AuthenticationError``, ``BreakerOpenError``, ``UnsupportedServerError``,
+    ``ServerBusyError``, ``ServerUnavailableError`` or ``SpoiltAnswerError``.
+    """
+
+    def probe(self) -> None:
+        """Log on once and look at the connection's own calendar folder: one small request.
+
+        Raises:
+            UnsupportedServerError: Also with the reason ``no_mailbox``, where the account has none.
+        """
+
+    def read_availability(self, owners: Sequence[str], window: Window) -> list[BusyAnswer]:
+        """Read the busy time of the default calendars of at most 100 owners, in one request.
+
+        A mailbox that only answers merged busy time is asked again, by itself, in that form.
+
+        Args:
+            owners: Addresses.
+            window: What to read; at most what the server allows.
+
+        Returns:
+            One answer for each owner, in the order asked. ``Unanswered`` with ``window_too_long`` or
+            ``too_many_appointments`` asks for smaller windows. Free intervals and those of no length are left
+            out; what overlaps the window's edge is whole; the rest of what the server sent is as it was sent.
+        """
+
+    def list_folders(self, owner: str) -> list[FoundFolder]:
+        """List the calendar folders below and beside the owner's default calendar that the connection can see.
+
+        The default calendar itself is the first one, under the name it has there. Where the mailbox's root is
+        closed to the connection, only folders below the calendar come back.
+
+        Raises:
+            MailboxNotFoundError, PermissionMissingError, FolderNotFoundError: As the server tells them apart.
+        """
+
+    def read_calendar_view(self, folder_id: str, window: Window) -> list[Interval]:
+        """Read the busy time of one folder, recurrences expanded, cancelled items left out.
+
+        Raises:
+            WindowTooLargeError: More items than the server tells, or a longer window than it allows.
+            FolderNotFoundError, PermissionMissingError: As the server tells them apart.
+        """
+
+    def close(self) -> None:
+        """Close the connections to the server."""

@@ -1,0 +1,1 @@
+"""Flows: order, fan-out and final state; no decision about calendars."""
