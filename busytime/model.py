@@ -261,10 +261,11 @@ class Endpoint:
         email: The account's address.
         ews_url: The full address of the server's EWS page.
         auth_type: How it logs on.
-        ca_file: Path of a file with the private authority that signed the server's certificate.
+        ca_pem: The private authority that signed the server's certificate, as PEM text; kept as text, not as
+            a path, because other machines share the connection.
     """
 
     email: str
     ews_url: str
     auth_type: AuthType = AuthType.BASIC
-    ca_file: str | None = None
+    ca_pem: str | None = None
