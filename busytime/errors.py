@@ -30,6 +30,7 @@ class Reason(StrEnum):
     CONNECTION_LOST = "connection_lost"
     SERVER_UNREACHABLE = "server_unreachable"
     CERTIFICATE_NOT_TRUSTED = "certificate_not_trusted"
+    TLS_TOO_OLD = "tls_too_old"
     NOT_AN_EWS_SERVER = "not_an_ews_server"
     EWS_BLOCKED = "ews_blocked"
     NO_MAILBOX = "no_mailbox"
@@ -80,6 +81,7 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.CONNECTION_LOST: "the server closed the connection without an answer",
     Reason.SERVER_UNREACHABLE: "the server could not be reached",
     Reason.CERTIFICATE_NOT_TRUSTED: "the server's certificate is not trusted",
+    Reason.TLS_TOO_OLD: "the server offers no TLS 1.2 or newer",
     Reason.NOT_AN_EWS_SERVER: "this address does not answer as an EWS server",
     Reason.EWS_BLOCKED: "the server forbids EWS to this account or application",
     Reason.NO_MAILBOX: "the account that logs on has no mailbox",
@@ -228,6 +230,12 @@ class WindowTooLargeError(SkippableError):
     """The window is too long for the server, or holds more items than it tells: ask in smaller windows."""
 
     default_reason = Reason.TOO_MANY_APPOINTMENTS
+
+
+class CalendarUnreadableError(SkippableError):
+    """The server answered for this calendar, and the answer does not say when its owner is busy."""
+
+    default_reason = Reason.NO_DATA
 
 
 class AmbiguousWriteError(BusyTimeError):

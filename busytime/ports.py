@@ -56,7 +56,9 @@ class CalendarGateway(Protocol):
 
         Returns:
             One answer for each owner, in the order asked. ``Unanswered`` with ``window_too_long`` or
-            ``too_many_appointments`` asks for smaller windows. Free intervals and those of no length are left
+            ``too_many_appointments`` asks for smaller windows. An answer for fewer owners than were asked is a
+            ``SpoiltAnswerError`` (``missing_answer``) unless one alone was asked: nothing in it says whose
+            answer is missing. Free intervals and those of no length are left
             out; what overlaps the window's edge is whole; the rest of what the server sent is as it was sent.
         """
 
@@ -76,6 +78,8 @@ class CalendarGateway(Protocol):
         Raises:
             WindowTooLargeError: More items than the server tells, or a longer window than it allows.
             FolderNotFoundError, PermissionMissingError: As the server tells them apart.
+            CalendarUnreadableError: An item without a status that says anything (``no_data``), or one that ends
+                before it starts (``ends_before_start``).
         """
 
     def close(self) -> None:
