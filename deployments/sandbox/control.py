@@ -1,0 +1,198 @@
+"""The control interface: JSON over plain HTTP, for tests and curious people. No log-on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from . import appointments
+from .directory import Directory
+from .fields import Fields
+from .faults import Faults
+from .journal import Journal
+from .limits import Limits
+from .model import MailboxKind
+from .organisation import DEFAULT, Organisation, UnknownError, split_path
+from .rights import LEVELS
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What the control interface changes."""
+
+    organisation: Organisation
+    directory: Directory
+    limits: Limits
+    faults: Faults
+    journal: Journal
+
+    def app(self) -> Starlette:
+        """Return the interface as an application."""
+        one = "/appointments/{id:path}"
+        return Starlette(
+            routes=[
+                _route("GET", "/log", self.log),
+                _route("POST", "/password", self.password),
+                _route("POST", "/permission", self.permission),
+                _route("POST", "/calendars", self.create_calendar),
+                _route("PATCH", "/calendars", self.change_calendar),
+                _route("DELETE", "/calendars", self.remove_calendar),
+                _route("GET", "/appointments", self.list_appointments),
+                _route("POST", "/appointments", self.create_appointment),
+                _route("POST", one + "/copy", self.copy_appointment),
+                _route("PATCH", one, self.change_appointment),
+                _route("DELETE", one, self.remove_appointment),
+                _route("POST", "/faults", self.add_fault),
+                _route("DELETE", "/faults", self.clear_faults),
+                _route("POST", "/mailbox", self.mailbox),
+                _route("GET", "/limits", self.show_limits),
+                _route("POST", "/limits", self.change_limits),
+            ]
+        )
+
+    def log(self, fields: Fields) -> Json:
+        """Return the log entries after a number."""
+        since = fields.text("since", "0")
+        if not since.isdecimal():
+            raise ValueError("since must be a whole number")
+        return self.journal.since(int(since))
+
+    def password(self, fields: Fields) -> Json:
+        """Change or give a password; the account is unlocked by that."""
+        email = fields.text("email").lower()
+        if self.organisation.mailbox(email) is None:
+            self.organisation.create_mailbox(email, email.split("@", 1)[0])
+        self.directory.set_password(email, fields.text("password"))
+        return {}
+
+    def permission(self, fields: Fields) -> Json:
+        """Set one person's level in one calendar."""
+        folder = self.organisation.folder(fields.text("owner"), fields.text("folder", ""))
+        grantee = fields.text("grantee").lower()
+        level = fields.text("level")
+        if level not in LEVELS:
+            raise ValueError(f"level must be one of {', '.join(LEVELS)}")
+        if level == "None" and grantee != DEFAULT:
+            folder.permissions.pop(grantee, None)
+        else:
+            folder.permissions[grantee] = level
+        folder.change += 1
+        return {}
+
+    def create_calendar(self, fields: Fields) -> Json:
+        """Make a sub-calendar."""
+        folder = self.organisation.create_folder(fields.text("owner"), fields.text("folder"))
+        return {"id": folder.id}
+
+    def change_calendar(self, fields: Fields) -> Json:
+        """Rename or move a sub-calendar."""
+        owner = fields.text("owner")
+        folder = self.organisation.folder(owner, fields.text("folder"))
+        if folder.distinguished and "parent" in fields.values:
+            raise ValueError("a well-known folder cannot be moved")
+        if "parent" in fields.values:
+            parent = self.organisation.folder(owner, fields.text("parent"))
+            below = self.organisation.owner(owner).children(folder, deep=True)
+            if parent is folder or parent in below:
+                raise ValueError("a calendar cannot be moved below itself")
+            folder.parent = parent
+        if "name" in fields.values:
+            folder.name = fields.text("name")
+        folder.change += 1
+        return {"id": folder.id}
+
+    def remove_calendar(self, fields: Fields) -> Json:
+        """Remove a sub-calendar with all in it."""
+        if not split_path(fields.text("folder")):
+            raise ValueError("folder must name a sub-calendar")
+        folder = self.organisation.folder(fields.text("owner"), fields.text("folder"))
+        self.organisation.remove_folder(folder)
+        return {}
+
+    def list_appointments(self, fields: Fields) -> Json:
+        """Return the truth about a calendar."""
+        return appointments.listing(self.organisation, fields)
+
+    def create_appointment(self, fields: Fields) -> Json:
+        """The owner makes an appointment."""
+        return {"id": appointments.create(self.organisation, fields)}
+
+    def change_appointment(self, fields: Fields) -> Json:
+        """The owner changes an appointment or one occurrence."""
+        return {"id": appointments.change(self.organisation, fields)}
+
+    def remove_appointment(self, fields: Fields) -> Json:
+        """The owner removes an appointment or one occurrence."""
+        appointments.remove(self.organisation, fields)
+        return {}
+
+    def copy_appointment(self, fields: Fields) -> Json:
+        """The owner copies an appointment, all its properties included."""
+        return {"id": appointments.copy(self.organisation, fields)}
+
+    def add_fault(self, fields: Fields) -> Json:
+        """Order a fault."""
+        return {"id": self.faults.add(fields.values)}
+
+    def clear_faults(self, _fields: Fields) -> Json:
+        """Let everything go well again."""
+        self.faults.clear()
+        return {}
+
+    def mailbox(self, fields: Fields) -> Json:
+        """Make a mailbox of a special kind."""
+        kind = fields.choice("kind", tuple(MailboxKind))
+        members = fields.values.get("members", [])
+        if not isinstance(members, list) or not all(isinstance(one, str) for one in members):
+            raise ValueError("members must be a list of addresses")
+        everybody = tuple(str(one).lower() for one in members)
+        self.organisation.set_kind(fields.text("owner"), MailboxKind(kind), everybody)
+        return {}
+
+    def show_limits(self, _fields: Fields) -> Json:
+        """Return the policy in force."""
+        return self.limits.as_dict()
+
+    def change_limits(self, fields: Fields) -> Json:
+        """Change the policy."""
+        self.limits.update(fields.values)
+        return self.limits.as_dict()
+
+
+def _route(method: str, path: str, handler: Callable[[Fields], Json]) -> Route:
+    async def endpoint(request: Request) -> Response:
+        try:
+            fields = await _fields(request)
+            return JSONResponse(handler(fields))
+        except UnknownError as error:
+            return JSONResponse({"error": f"{error}."}, status_code=404)
+        except ValueError as error:
+            return JSONResponse({"error": f"{error}."}, status_code=400)
+
+    # Starlette answers 405 for a path whose methods are spread over several routes only if none
+    # of them fits, which is what is wanted here.
+    return Route(path, endpoint, methods=[method])
+
+
+async def _fields(request: Request) -> Fields:
+    """Gather what the caller gave: JSON body, query, and the id in the path."""
+    values: dict[str, object] = dict(request.query_params)
+    body = await request.body()
+    if body:
+        try:
+            given = json.loads(body)
+        except ValueError:
+            raise ValueError("the body is not valid JSON") from None
+        if not isinstance(given, dict):
+            raise ValueError("the body must be a JSON object")
+        values.update(given)
+    return Fields(values, request.path_params.get("id", ""))

@@ -1,0 +1,95 @@
+"""The server's policy: every number and switch that `POST /limits` can change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from .rights import RightsStyle
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "rights_style": tuple(RightsStyle),
+    "private_items": ("masked", "hidden", "visible"),
+    "not_found_code": ("ErrorItemNotFound", "ErrorFolderNotFound", "ErrorAccessDenied"),
+    "window_error": ("fault", "mailbox"),
+    "permission_set": ("omitted", "refused", "shown"),
+}
+
+
+@dataclass(slots=True)
+class Limits:
+    """What this server allows, and which of the known deviations it shows."""
+
+    # Requests at once; more are answered with ErrorExceededConnectionCount. 0: no limit.
+    connections: int = 0
+    # Wrong passwords until the account is locked. 0: never.
+    lock_after: int = 0
+    lockout_window_s: float = 1800.0
+    # So many earlier passwords do not count as wrong ones (Active Directory: two).
+    password_history: int = 2
+    window_days: float = 62.0
+    # Whether a window that is too long is a SOAP fault or an error of each mailbox.
+    window_error: str = "fault"
+    mailboxes_per_request: int = 100
+    availability_items: int = 1000
+    view_items: int = 1000
+    latency_ms: float = 0.0
+    # Details and subjects are sent although only free/busy was asked, as one server does.
+    send_details: bool = False
+    # Appointments that only touch the window's edge come too.
+    inclusive_edges: bool = True
+    # One appointment from beyond the window comes too.
+    beyond_window: bool = False
+    rights_style: str = RightsStyle.EXCHANGE.value
+    # Whether FindItem tells an item's real EffectiveRights, or all false.
+    find_item_rights: bool = True
+    # What is answered for a folder that the caller may not see.
+    not_found_code: str = "ErrorItemNotFound"
+    # Whether the root of another person's mailbox can be addressed.
+    root_visible: bool = True
+    # What a stranger who asks for a permission list gets: nothing, a refusal, or the list.
+    permission_set: str = "omitted"
+    private_items: str = "masked"
+    server_time_zones: bool = True
+    # Whether a calendar view expands recurring series (some servers do not).
+    expand_series: bool = True
+
+    def update(self, changes: dict[str, object]) -> None:
+        """Take new values, all or none.
+
+        Args:
+            changes: Field names and their new values, as JSON gave them.
+
+        Raises:
+            ValueError: A name is unknown or a value does not fit; nothing was changed.
+        """
+        known = {field.name: getattr(self, field.name) for field in fields(self)}
+        checked = {name: _checked(name, value, known) for name, value in changes.items()}
+        for name, value in checked.items():
+            setattr(self, name, value)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return all values, ready for JSON."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _checked(name: str, value: object, known: dict[str, object]) -> object:
+    if name not in known:
+        raise ValueError(f"unknown limit {name!r}; known are {', '.join(known)}")
+    current = known[name]
+    if name in _CHOICES:
+        if value not in _CHOICES[name]:
+            raise ValueError(f"{name} must be one of {', '.join(_CHOICES[name])}")
+        return value
+    if isinstance(current, bool):
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be true or false")
+        return value
+    # JSON's null switches a limit off; a boolean is an int in Python and must not pass as one.
+    number = 0 if value is None else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < 1e9:
+        raise ValueError(f"{name} must be a number from 0 on")
+    if isinstance(current, int):
+        if number != int(number):
+            raise ValueError(f"{name} must be a whole number")
+        return int(number)
+    return float(number)

@@ -1,0 +1,87 @@
+"""Response shapes: which properties a request asked for, and only those are answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..rights import EffectiveRights
+from ..soap import Element, M, T, attribute, child_text, schema_fault, text
+
+ExtendedKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedField:
+    """An extended property that was asked for: its key, and its path as it was written."""
+
+    key: ExtendedKey
+    attributes: tuple[tuple[str, str], ...]
+
+    def xml(self, value: str) -> str:
+        """Return the property with its value."""
+        path = " ".join(f"{name}={attribute(value)}" for name, value in self.attributes)
+        return f"<t:ExtendedProperty><t:ExtendedFieldURI {path}/><t:Value>{text(value)}</t:Value></t:ExtendedProperty>"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The base shape and what was asked for beside it."""
+
+    base: str
+    fields: frozenset[str]
+    extended: tuple[ExtendedField, ...]
+
+    def wants(self, field: str, default: frozenset[str], *, costly: bool = False) -> bool:
+        """Tell whether a property belongs into the answer.
+
+        Args:
+            field: The property's name, like `calendar:Start`.
+            default: What the shape `Default` holds.
+            costly: Whether even `AllProperties` leaves it out.
+        """
+        if field in self.fields:
+            return True
+        if self.base == "AllProperties":
+            return not costly
+        return self.base == "Default" and field in default
+
+
+def read_shape(element: Element, name: str) -> Shape:
+    """Read an ItemShape or FolderShape.
+
+    Raises:
+        SoapFault: It is missing or its base shape is unknown.
+    """
+    shape = element.find(f"{M}{name}")
+    base = None if shape is None else child_text(shape, f"{T}BaseShape")
+    if shape is None or base not in {"IdOnly", "Default", "AllProperties"}:
+        raise schema_fault(f"{name} is missing or its BaseShape is unknown.")
+    fields = set()
+    extended = []
+    for path in shape.findall(f"{T}AdditionalProperties/*"):
+        if path.tag == f"{T}FieldURI":
+            fields.add(path.get("FieldURI") or "")
+        elif path.tag == f"{T}ExtendedFieldURI":
+            extended.append(_read_extended(path))
+    return Shape(base, frozenset(fields), tuple(extended))
+
+
+def _read_extended(path: Element) -> ExtendedField:
+    given = {str(name): str(value) for name, value in path.attrib.items()}
+    if "PropertyType" not in given:
+        raise schema_fault("ExtendedFieldURI needs a PropertyType.")
+    return ExtendedField(extended_key(given), tuple(given.items()))
+
+
+def extended_key(path: dict[str, str]) -> ExtendedKey:
+    """Return under which key an item keeps an extended property."""
+    if "PropertyTag" in path:
+        return "tag", path["PropertyTag"].lower()
+    owner = path.get("PropertySetId") or path.get("DistinguishedPropertySetId") or ""
+    return owner.lower(), (path.get("PropertyName") or path.get("PropertyId") or "").lower()
+
+
+def rights_xml(rights: EffectiveRights) -> str:
+    """Render EffectiveRights."""
+    parts = [f"<t:{name}>{str(value).lower()}</t:{name}>" for name, value in rights.items()]
+    return f"<t:EffectiveRights>{''.join(parts)}</t:EffectiveRights>"
