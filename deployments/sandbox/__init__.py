@@ -6,8 +6,8 @@ an error in one cannot hide the same error in the other.
 
 from __future__ import annotations
 
-from .options import SandboxOptions, read_ics
-from .rights import RightsStyle
-from .server import serve
+from deployments.sandbox.options import SandboxOptions, read_ics
+from deployments.sandbox.rights import RightsStyle
+from deployments.sandbox.server import serve
 
 __all__ = ["RightsStyle", "SandboxOptions", "read_ics", "serve"]

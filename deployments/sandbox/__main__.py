@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import RightsStyle, SandboxOptions, read_ics, serve
+from deployments.sandbox import RightsStyle, SandboxOptions, read_ics, serve
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import icalendar
 
-from .fields import Fields
-from .identifiers import ItemKey, item_id, read_item_id
-from .model import STATUSES, Item
-from .organisation import Found, Organisation, UnknownError
-from .series import Changes, ComponentSeries
-from .timeline import Occurrence
+from deployments.sandbox.fields import Fields
+from deployments.sandbox.identifiers import ItemKey, item_id, read_item_id
+from deployments.sandbox.model import STATUSES, Item
+from deployments.sandbox.organisation import Found, Organisation, UnknownError
+from deployments.sandbox.series import Changes, ComponentSeries
+from deployments.sandbox.timeline import Occurrence
 
 # The product's words for the states, beside Exchange's own.
 _WORDS = {
@@ -126,10 +126,9 @@ def _find(organisation: Organisation, fields: Fields) -> Found:
 
 
 def _changes(item: Item) -> Changes:
-    changes = getattr(item.series, "changes", None)
-    if not isinstance(changes, Changes):
+    if item.series is None:
         raise ValueError("the appointment has no occurrences")
-    return changes
+    return item.series.changes
 
 
 def change(organisation: Organisation, fields: Fields) -> str:

@@ -12,15 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import appointments
-from .directory import Directory
-from .fields import Fields
-from .faults import Faults
-from .journal import Journal
-from .limits import Limits
-from .model import MailboxKind
-from .organisation import DEFAULT, Organisation, UnknownError, split_path
-from .rights import LEVELS
+from deployments.sandbox import appointments
+from deployments.sandbox.directory import Directory
+from deployments.sandbox.faults import Faults
+from deployments.sandbox.fields import Fields
+from deployments.sandbox.journal import Journal
+from deployments.sandbox.limits import Limits
+from deployments.sandbox.model import MailboxKind
+from deployments.sandbox.organisation import DEFAULT, Organisation, UnknownError, split_path
+from deployments.sandbox.rights import LEVELS
 
 Json = Any
 

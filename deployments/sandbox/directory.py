@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .limits import Limits
+from deployments.sandbox.limits import Limits
 
 
 class LogOn(StrEnum):

@@ -35,7 +35,7 @@ class Fields:
         """Return a truth value."""
         value = self.values.get(name, otherwise)
         if not isinstance(value, bool):
-            raise ValueError(f"{name} must be true or false")
+            raise ValueError(f"{name} must be true or false")  # noqa: TRY004 (one error for all bad JSON)
         return value
 
     def time(self, name: str, otherwise: datetime | None = None) -> datetime:

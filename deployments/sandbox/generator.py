@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from .model import Folder
-from .organisation import Organisation
-from .series import StepSeries
+from deployments.sandbox.model import Folder
+from deployments.sandbox.organisation import Organisation
+from deployments.sandbox.series import StepSeries
 
 DOMAIN = "corp.example"
 _ZONE = ZoneInfo("Europe/Berlin")
@@ -24,6 +24,8 @@ _DAYS_AFTER = 140
 # the two series it makes about sixty in 62 days.
 _WORKING_DAY = 0.66
 _WEEKEND = 0.06
+_SATURDAY = 5
+_WHOLE_DAYS, _PRIVATE, _CANCELLED = 0.04, 0.08, 0.01
 _FIRST = ("Ana", "Bo", "Chidi", "Dana", "Eva", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Keiko")
 _LAST = ("Adler", "Brandt", "Costa", "Dogan", "Eriksen", "Fischer", "Gruber", "Haddad", "Ito")
 _SUBJECTS = (
@@ -71,7 +73,7 @@ def _make(organisation: Organisation, address: str, seed: int, anchor: datetime)
         _add_series(organisation, calendar, chance, anchor, hour)
     for day in range(-_DAYS_BEFORE, _DAYS_AFTER):
         date = anchor + timedelta(days=day)
-        rate = _WEEKEND if date.weekday() >= 5 else _WORKING_DAY
+        rate = _WEEKEND if date.weekday() >= _SATURDAY else _WORKING_DAY
         while chance.random() < rate:
             _add_single(organisation, calendar, chance, date)
             rate *= 0.5
@@ -84,7 +86,7 @@ def _local(date: datetime, hour: int, minute: int) -> datetime:
 
 def _add_single(organisation: Organisation, calendar: Folder, chance: random.Random, date: datetime) -> None:
     status = chance.choices(_STATUSES, _WEIGHTS)[0]
-    whole_day = chance.random() < 0.04
+    whole_day = chance.random() < _WHOLE_DAYS
     if whole_day:
         start = _local(date, 0, 0)
         end = _local(date + timedelta(days=chance.randrange(1, 4)), 0, 0)
@@ -98,9 +100,9 @@ def _add_single(organisation: Organisation, calendar: Folder, chance: random.Ran
         status=status,
         subject=chance.choice(_SUBJECTS),
         location=chance.choice(("", "Room Alster", "Room Elbe")),
-        is_private=chance.random() < 0.08,
+        is_private=chance.random() < _PRIVATE,
         is_all_day=whole_day,
-        is_cancelled=chance.random() < 0.01,
+        is_cancelled=chance.random() < _CANCELLED,
         time_zone=_ZONE.key,
     )
 
@@ -113,11 +115,11 @@ def _add_series(
     hour: int,
 ) -> None:
     first = anchor - timedelta(days=_DAYS_BEFORE - chance.randrange(5))
-    first += timedelta(days=max(0, 7 - first.weekday()) if first.weekday() >= 5 else 0)
+    first += timedelta(days=max(0, 7 - first.weekday()) if first.weekday() >= _SATURDAY else 0)
     start = _local(first, hour, chance.choice((0, 30)))
     duration = timedelta(minutes=chance.choice((30, 60)))
     series = StepSeries(start, duration, _ZONE, step_days=7, count=30)
-    occurrences = series.expand(start, start)
+    occurrences = series.everything()
     moved = occurrences[chance.randrange(5, 15)]
     later = moved.start + timedelta(days=1)
     series.changes.moved[moved.original] = (later, later + duration)

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import icalendar
 
-from .model import Folder
-from .organisation import Organisation
-from .series import ComponentSeries, busy_status, instant
+from deployments.sandbox.model import Folder
+from deployments.sandbox.organisation import Organisation
+from deployments.sandbox.series import ComponentSeries, busy_status, instant
 
 _OTHERWISE = "Europe/Berlin"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from .rights import RightsStyle
+from deployments.sandbox.rights import RightsStyle
 
+_ENORMOUS = 1e9
 _CHOICES: dict[str, tuple[str, ...]] = {
     "rights_style": tuple(RightsStyle),
     "private_items": ("masked", "hidden", "visible"),
@@ -82,11 +83,11 @@ def _checked(name: str, value: object, known: dict[str, object]) -> object:
         return value
     if isinstance(current, bool):
         if not isinstance(value, bool):
-            raise ValueError(f"{name} must be true or false")
+            raise ValueError(f"{name} must be true or false")  # noqa: TRY004 (one error for all bad JSON)
         return value
     # JSON's null switches a limit off; a boolean is an int in Python and must not pass as one.
     number = 0 if value is None else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < 1e9:
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < _ENORMOUS:
         raise ValueError(f"{name} must be a number from 0 on")
     if isinstance(current, int):
         if number != int(number):

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from . import identifiers
-from .series import Series
-from .timeline import Occurrence, Timeline
+from deployments.sandbox import identifiers
+from deployments.sandbox.series import Series
+from deployments.sandbox.timeline import Occurrence, Timeline
 
 STATUSES = ("Free", "Tentative", "Busy", "OOF", "WorkingElsewhere", "NoData")
 

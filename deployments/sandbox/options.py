@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from .rights import RightsStyle
+from deployments.sandbox.rights import RightsStyle
 
 
 @dataclass(frozen=True, slots=True)

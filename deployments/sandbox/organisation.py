@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from .identifiers import ItemKey, read_folder_id
-from .limits import Limits
-from .model import Folder, Item, Mailbox, MailboxKind
-from .rights import LEVELS, MAILBOX_OWNER, ROOT_VISITOR, Rights
-from .timeline import Occurrence
+from deployments.sandbox.identifiers import ItemKey, read_folder_id
+from deployments.sandbox.limits import Limits
+from deployments.sandbox.model import Folder, Item, Mailbox, MailboxKind
+from deployments.sandbox.rights import LEVELS, MAILBOX_OWNER, ROOT_VISITOR, Rights
+from deployments.sandbox.timeline import Occurrence
 
 DEFAULT = "default"
 _FIRST_FREE_FOLDER = 10
@@ -182,7 +182,7 @@ class Organisation:
 
     def set_kind(self, address: str, kind: MailboxKind, members: tuple[str, ...]) -> None:
         """Turn a mailbox into a special one, making it if there is none."""
-        mailbox = self.mailbox(address) or self.create_mailbox(address, address.split("@")[0])
+        mailbox = self.mailbox(address) or self.create_mailbox(address, address.split("@", 1)[0])
         mailbox.kind = kind
         mailbox.members = members
         if kind is MailboxKind.NO_CALENDAR:
@@ -192,8 +192,7 @@ class Organisation:
 
 def _around(item: Item, original: datetime) -> tuple[datetime, datetime]:
     """Return a window that surely holds an occurrence, moved ones included."""
-    changes = getattr(item.series, "changes", None)
-    times = changes.moved.get(original) if changes is not None else None
+    times = None if item.series is None else item.series.changes.moved.get(original)
     if times is not None:
         return times
     year = original.year

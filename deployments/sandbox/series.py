@@ -6,7 +6,7 @@ generated calendars, and one that leaves everything to iCalendar's own rules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -27,13 +27,6 @@ class Instance:
     is_exception: bool = False
 
 
-class Series(Protocol):
-    """A rule that can be expanded over any window."""
-
-    def expand(self, start: datetime, end: datetime) -> list[Instance]:
-        """Return every occurrence that overlaps or touches the window (aware UTC)."""
-
-
 @dataclass(slots=True)
 class Changes:
     """What the owner did to single occurrences, by their original start."""
@@ -48,11 +41,20 @@ class Changes:
             if instance.original in self.deleted:
                 continue
             times = self.moved.get(instance.original)
-            if times is not None:
-                start, end = times
-                instance = Instance(instance.original, start, end, is_exception=True)
-            kept.append(instance)
+            if times is None:
+                kept.append(instance)
+            else:
+                kept.append(replace(instance, start=times[0], end=times[1], is_exception=True))
         return kept
+
+
+class Series(Protocol):
+    """A rule that can be expanded over any window."""
+
+    changes: Changes
+
+    def expand(self, start: datetime, end: datetime) -> list[Instance]:
+        """Return every occurrence that overlaps or touches the window (aware UTC)."""
 
 
 @dataclass(slots=True)
@@ -67,7 +69,11 @@ class StepSeries:
     changes: Changes = field(default_factory=Changes)
 
     def expand(self, start: datetime, end: datetime) -> list[Instance]:
-        """Return every occurrence; there are few, the timeline drops what it does not need."""
+        """Return the occurrences that overlap or touch the window."""
+        return [one for one in self.everything() if one.start <= end and one.end >= start]
+
+    def everything(self) -> list[Instance]:
+        """Return all occurrences."""
         local = self.start.astimezone(self.zone).replace(tzinfo=None)
         instances = []
         for number in range(self.count):

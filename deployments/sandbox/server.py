@@ -19,16 +19,16 @@ from pathlib import Path
 
 import uvicorn
 
-from . import certificates, ics
-from .control import Control
-from .directory import Directory
-from .exchange import PATH, Exchange
-from .faults import Faults
-from .generator import populate
-from .journal import Journal
-from .limits import Limits
-from .options import SandboxOptions
-from .organisation import Organisation
+from deployments.sandbox import certificates, ics
+from deployments.sandbox.control import Control
+from deployments.sandbox.directory import Directory
+from deployments.sandbox.exchange import PATH, Exchange
+from deployments.sandbox.faults import Faults
+from deployments.sandbox.generator import populate
+from deployments.sandbox.journal import Journal
+from deployments.sandbox.limits import Limits
+from deployments.sandbox.options import SandboxOptions
+from deployments.sandbox.organisation import Organisation
 
 _LOOPBACK = "127.0.0.1"
 
@@ -99,7 +99,7 @@ def _listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise OSError(f"port {port} cannot be used: {error.strerror}") from error
-    listener.setblocking(False)  # noqa: FBT003 (the standard library's signature)
+    listener.setblocking(False)
     return listener
 
 
@@ -151,7 +151,8 @@ async def _run(
     tasks = [
         asyncio.create_task(server.serve(sockets=[listener])) for server, listener in zip(servers, (ews, control), strict=True)
     ]
-    while not all(server.started for server in servers) and not any(map(_done, tasks)):
+    # uvicorn tells of its start by a plain attribute; there is no event to wait for.
+    while not all(server.started for server in servers) and not any(map(_done, tasks)):  # noqa: ASYNC110
         await asyncio.sleep(0.005)
     _announce(options, sandbox, files, ews, control)
     await asyncio.gather(*tasks)

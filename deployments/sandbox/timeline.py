@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .model import Item
-    from .series import Instance
+    from deployments.sandbox.model import Item
+    from deployments.sandbox.series import Instance
 
 _MAX_PAGES = 6
 _MAX_BLOBS = 6

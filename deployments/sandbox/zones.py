@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from .soap import Element, T, child_text, schema_fault
+from deployments.sandbox.soap import Element, T, child_text, schema_fault
 
 WINDOWS_ZONES = {
     "UTC": "UTC",
@@ -134,7 +134,7 @@ def _read_switch(element: Element, name: str) -> Switch:
         minute=int(minute),
         year=int(year) if year else None,
     )
-    if not 0 <= switch.order <= 31 or not 0 <= switch.month <= 12:
+    if switch.order not in range(32) or switch.month not in range(13):
         raise ValueError(name)
     return switch
 

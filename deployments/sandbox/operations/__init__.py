@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..soap import Element
-from .availability import get_user_availability
-from .context import Context
-from .folders import find_folder, get_folder
-from .items import find_item, get_item
-from .names import convert_id, get_server_time_zones, resolve_names
+from deployments.sandbox.operations.availability import get_user_availability
+from deployments.sandbox.operations.context import Context
+from deployments.sandbox.operations.folders import find_folder, get_folder
+from deployments.sandbox.operations.items import find_item, get_item
+from deployments.sandbox.operations.names import convert_id, get_server_time_zones, resolve_names
+from deployments.sandbox.soap import Element
 
 Operation = Callable[[Context, Element], bytes]
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from ..model import Mailbox, MailboxKind
-from ..rights import Detail
-from ..soap import MESSAGES, TYPES, Element, M, SoapFault, T, child_text, schema_fault, text
-from ..timeline import Blob, Occurrence, Page
-from ..zones import RequestZone, read_request_zone, read_time
-from .context import Context
-from .freebusy import Window, event, merged_digits, merged_no_data, no_data_event
+from deployments.sandbox.model import Mailbox, MailboxKind
+from deployments.sandbox.operations.context import Context
+from deployments.sandbox.operations.freebusy import Window, event, merged_digits, merged_no_data, no_data_event
+from deployments.sandbox.rights import Detail
+from deployments.sandbox.soap import MESSAGES, TYPES, Element, M, SoapFault, T, child_text, schema_fault, text
+from deployments.sandbox.timeline import Blob, Occurrence, Page
+from deployments.sandbox.zones import RequestZone, read_request_zone, read_time
 
+# Minutes that one merged digit may stand for.
+_INTERVALS = range(5, 1441)
 _VIEWS = ("MergedOnly", "FreeBusy", "FreeBusyMerged", "Detailed", "DetailedMerged")
 _ERRORS = {
     "ErrorMailRecipientNotFound": "Unable to resolve e-mail address to an Active Directory object.",
@@ -24,16 +26,16 @@ _ERRORS = {
     "ErrorTimeIntervalTooBig": "The requested time duration specified for FreeBusyViewOptions.TimeWindow is too long.",
 }
 _WORKING_HOURS = (
-    "<t:WorkingHours><t:TimeZone><t:Bias>-60</t:Bias><t:StandardTime><t:Bias>0</t:Bias>"
-    "<t:Time>03:00:00</t:Time><t:DayOrder>5</t:DayOrder><t:Month>10</t:Month>"
-    "<t:DayOfWeek>Sunday</t:DayOfWeek></t:StandardTime><t:DaylightTime><t:Bias>-60</t:Bias>"
-    "<t:Time>02:00:00</t:Time><t:DayOrder>5</t:DayOrder><t:Month>3</t:Month>"
-    "<t:DayOfWeek>Sunday</t:DayOfWeek></t:DaylightTime></t:TimeZone><t:WorkingPeriodArray>"
-    "<t:WorkingPeriod><t:DayOfWeek>Monday Tuesday Wednesday Thursday Friday</t:DayOfWeek>"
-    "<t:StartTimeInMinutes>480</t:StartTimeInMinutes>"
-    "<t:EndTimeInMinutes>1020</t:EndTimeInMinutes></t:WorkingPeriod></t:WorkingPeriodArray>"
-    "</t:WorkingHours>"
-).encode()
+    b"<t:WorkingHours><t:TimeZone><t:Bias>-60</t:Bias><t:StandardTime><t:Bias>0</t:Bias>"
+    b"<t:Time>03:00:00</t:Time><t:DayOrder>5</t:DayOrder><t:Month>10</t:Month>"
+    b"<t:DayOfWeek>Sunday</t:DayOfWeek></t:StandardTime><t:DaylightTime><t:Bias>-60</t:Bias>"
+    b"<t:Time>02:00:00</t:Time><t:DayOrder>5</t:DayOrder><t:Month>3</t:Month>"
+    b"<t:DayOfWeek>Sunday</t:DayOfWeek></t:DaylightTime></t:TimeZone><t:WorkingPeriodArray>"
+    b"<t:WorkingPeriod><t:DayOfWeek>Monday Tuesday Wednesday Thursday Friday</t:DayOfWeek>"
+    b"<t:StartTimeInMinutes>480</t:StartTimeInMinutes>"
+    b"<t:EndTimeInMinutes>1020</t:EndTimeInMinutes></t:WorkingPeriod></t:WorkingPeriodArray>"
+    b"</t:WorkingHours>"
+)
 _OPEN = (
     b'<m:FreeBusyResponse><m:ResponseMessage ResponseClass="Success">'
     b"<m:ResponseCode>NoError</m:ResponseCode></m:ResponseMessage><m:FreeBusyView>"
@@ -101,7 +103,7 @@ def _window(context: Context, element: Element) -> Window:
             "The time duration specified for FreeBusyViewOptions.TimeWindow is invalid.",
         )
     interval = child_text(options, f"{T}MergedFreeBusyIntervalInMinutes") or "30"
-    if not interval.isdecimal() or not 5 <= int(interval) <= 1440:
+    if not interval.isdecimal() or int(interval) not in _INTERVALS:
         raise _fault(
             "ErrorInvalidMergedFreeBusyInterval",
             "The merged free/busy interval must be from 5 to 1440 minutes.",

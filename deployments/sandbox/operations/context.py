@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from ..identifiers import read_folder_id, read_item_id
-from ..limits import Limits
-from ..model import Folder, Mailbox, MailboxKind
-from ..organisation import Organisation
-from ..rights import Rights
-from ..soap import Element, OperationError, T, child_text
+from deployments.sandbox.identifiers import read_folder_id, read_item_id
+from deployments.sandbox.limits import Limits
+from deployments.sandbox.model import Folder, Mailbox, MailboxKind
+from deployments.sandbox.organisation import Organisation
+from deployments.sandbox.rights import Rights
+from deployments.sandbox.soap import Element, OperationError, T, child_text
 
 
 @dataclass(slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..model import Folder
-from ..organisation import DEFAULT
-from ..rights import LEVELS, Detail, RightsStyle, folder_effective_rights
-from ..soap import Element, M, OperationError, T, failure, response, schema_fault, success, text
-from .context import Context
-from .shapes import Shape, read_shape, rights_xml
+from deployments.sandbox.model import Folder
+from deployments.sandbox.operations.context import Context
+from deployments.sandbox.operations.shapes import Shape, read_shape, rights_xml
+from deployments.sandbox.organisation import DEFAULT
+from deployments.sandbox.rights import LEVELS, Detail, RightsStyle, folder_effective_rights
+from deployments.sandbox.soap import Element, M, OperationError, T, failure, response, schema_fault, success, text
 
 _DEFAULT = frozenset({"folder:DisplayName", "folder:TotalCount", "folder:ChildFolderCount"})
 _READ_ITEMS = {
@@ -22,7 +22,7 @@ def get_folder(context: Context, element: Element) -> bytes:
     """Answer a GetFolder request, one message for each id."""
     shape = read_shape(element, "FolderShape")
     messages = []
-    for folder_id in _ids(element, "FolderIds"):
+    for folder_id in folder_ids(element, "FolderIds"):
         try:
             xml = _folder_xml(context, context.folder(folder_id), shape)
             messages.append(success("GetFolder", f"<m:Folders>{xml}</m:Folders>"))
@@ -39,7 +39,7 @@ def find_folder(context: Context, element: Element) -> bytes:
     if traversal not in {"Shallow", "Deep", "SoftDeleted"}:
         raise schema_fault("Traversal is missing or unknown.")
     messages = []
-    for parent_id in _ids(element, "ParentFolderIds"):
+    for parent_id in folder_ids(element, "ParentFolderIds"):
         try:
             parent = context.folder(parent_id)
             found = [] if traversal == "SoftDeleted" else _below(context, parent, traversal)
@@ -50,7 +50,8 @@ def find_folder(context: Context, element: Element) -> bytes:
     return response("FindFolder", messages)
 
 
-def _ids(element: Element, name: str) -> list[Element]:
+def folder_ids(element: Element, name: str) -> list[Element]:
+    """Return the folder ids below an element of that name, of which there must be one."""
     found = element.findall(f"{M}{name}/*")
     if not found or any(one.tag not in {f"{T}FolderId", f"{T}DistinguishedFolderId"} for one in found):
         raise schema_fault(f"{name} holds no folder id.")

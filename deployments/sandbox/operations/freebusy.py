@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..identifiers import ItemKey, item_id
-from ..rights import Detail
-from ..soap import text
-from ..timeline import Occurrence, Page
-from ..zones import RequestZone
+from deployments.sandbox.identifiers import ItemKey, item_id
+from deployments.sandbox.rights import Detail
+from deployments.sandbox.soap import text
+from deployments.sandbox.timeline import Occurrence, Page
+from deployments.sandbox.zones import RequestZone
 
 # Working elsewhere is merged as free: there are digits for four states and "no data" only.
 _DIGITS = {"Free": 0, "Tentative": 1, "Busy": 2, "OOF": 3, "NoData": 4, "WorkingElsewhere": 0}

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from ..identifiers import read_item_id
-from ..model import Folder
-from ..organisation import Found
-from ..soap import Element, M, OperationError, T, failure, response, schema_fault, success
-from ..timeline import Occurrence
-from ..zones import read_time
-from .context import Context
-from .folders import _ids
-from .itemxml import item_xml
-from .shapes import Shape, read_shape
+from deployments.sandbox.identifiers import read_item_id
+from deployments.sandbox.model import Folder, Item
+from deployments.sandbox.operations.context import Context
+from deployments.sandbox.operations.folders import folder_ids
+from deployments.sandbox.operations.itemxml import item_xml
+from deployments.sandbox.operations.shapes import Shape, read_shape
+from deployments.sandbox.organisation import Found
+from deployments.sandbox.soap import Element, M, OperationError, T, failure, response, schema_fault, success
+from deployments.sandbox.timeline import Occurrence
+from deployments.sandbox.zones import read_time
 
 _TWO_YEARS = timedelta(days=2 * 366)
 
@@ -23,7 +23,7 @@ def find_item(context: Context, element: Element) -> bytes:
     shape = read_shape(element, "ItemShape")
     view = element.find(f"{M}CalendarView")
     messages = []
-    for folder_id in _ids(element, "ParentFolderIds"):
+    for folder_id in folder_ids(element, "ParentFolderIds"):
         try:
             folder = context.folder(folder_id)
             if not context.rights(folder).read:
@@ -71,17 +71,12 @@ def _most(context: Context, view: Element) -> int:
 
 def _inside(context: Context, folder: Folder, start: datetime, end: datetime) -> list[Occurrence]:
     """Return what belongs to a view: what only touches its edges does not."""
-    if context.limits.expand_series:
-        found = folder.occurrences(start, end)
-    else:
-        found = [_master(item) for item in folder.items.values()]
+    masters = (_master(item) for item in folder.items.values())
+    found = folder.occurrences(start, end) if context.limits.expand_series else list(masters)
     return [one for one in found if one.start < end and (one.end > start or start <= one.start == one.end)]
 
 
-def _master(item: object) -> Occurrence:
-    from ..model import Item
-
-    assert isinstance(item, Item)
+def _master(item: Item) -> Occurrence:
     return Occurrence(item, item.start, item.end, item.status, item.subject)
 
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from ..identifiers import ItemKey, item_id
-from ..model import Folder
-from ..rights import Rights, item_effective_rights
-from ..soap import attribute, text
-from ..timeline import Occurrence
-from ..zones import WINDOWS_NAMES, moment_text
-from .context import Context
-from .shapes import Shape, rights_xml
+from deployments.sandbox.identifiers import ItemKey, item_id
+from deployments.sandbox.model import Folder
+from deployments.sandbox.operations.context import Context
+from deployments.sandbox.operations.shapes import Shape, rights_xml
+from deployments.sandbox.rights import Rights, item_effective_rights
+from deployments.sandbox.soap import attribute, text
+from deployments.sandbox.timeline import Occurrence
+from deployments.sandbox.zones import WINDOWS_NAMES, moment_text
+
+Flag = bool
 
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 _DEFAULT = frozenset(
@@ -98,7 +100,7 @@ def _extended(view: View, shape: Shape) -> list[str]:
     return [one.xml(stored[one.key]) for one in shape.extended if one.key in stored]
 
 
-def _element(name: str, value: str | bool) -> str:
+def _element(name: str, value: str | Flag) -> str:
     shown = str(value).lower() if isinstance(value, bool) else text(value)
     return f"<t:{name}>{shown}</t:{name}>"
 
@@ -172,7 +174,7 @@ def _modified(view: View) -> datetime:
     return view.one.item.modified or _created(view)
 
 
-def _constant(name: str, value: str | bool) -> Callable[[View], str]:
+def _constant(name: str, value: str | Flag) -> Callable[[View], str]:
     return lambda _view: _element(name, value)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ..model import Mailbox, MailboxKind
-from ..soap import (
+from deployments.sandbox.model import Mailbox, MailboxKind
+from deployments.sandbox.operations.context import Context
+from deployments.sandbox.operations.zonexml import FULL, SHORT
+from deployments.sandbox.soap import (
     Element,
     M,
     OperationError,
@@ -16,8 +18,6 @@ from ..soap import (
     success,
     text,
 )
-from .context import Context
-from .zonexml import FULL, SHORT
 
 _MOST = 100
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..rights import EffectiveRights
-from ..soap import Element, M, T, attribute, child_text, schema_fault, text
+from deployments.sandbox.rights import EffectiveRights
+from deployments.sandbox.soap import Element, M, T, attribute, child_text, schema_fault, text
 
 ExtendedKey = tuple[str, str]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..zones import WINDOWS_ZONES
+from deployments.sandbox.zones import WINDOWS_ZONES
 
 
 @dataclass(frozen=True, slots=True)
