@@ -22,6 +22,8 @@ class SandboxOptions:
     lock_after: int = 0
     json: bool = False
     exit_with_stdin: bool = False
+    # Whether every calendar is made before the server says that it is ready (for benchmarks).
+    warm: bool = False
     email: str = "busytime@corp.example"
     # None: a random one, new at each start.
     password: str | None = field(default=None, repr=False)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from deployments.sandbox.identifiers import ItemKey, read_folder_id
 from deployments.sandbox.limits import Limits
@@ -153,14 +154,13 @@ class Organisation:
                 return Found(folder, item, one)
         return None
 
-    def add_item(self, folder: Folder, start: datetime, end: datetime, **more: object) -> Item:
-        """Put an appointment into a folder."""
+    def add_item(self, folder: Folder, start: datetime, end: datetime, **more: Any) -> Item:
+        """Put an appointment into a folder; `more` are further fields of `Item`."""
         mailbox = self.owner(folder.mailbox)
         number = mailbox.next_item
         mailbox.next_item += 1
-        item = Item(mailbox.address, number, start, end, creator=mailbox.address)
-        for name, value in more.items():
-            setattr(item, name, value)
+        more.setdefault("creator", mailbox.address)
+        item = Item(mailbox.address, number, start, end, **more)
         folder.items[number] = item
         folder.touched()
         return item

@@ -27,6 +27,7 @@ from deployments.sandbox.faults import Faults
 from deployments.sandbox.generator import populate
 from deployments.sandbox.journal import Journal
 from deployments.sandbox.limits import Limits
+from deployments.sandbox.operations.availability import warm
 from deployments.sandbox.options import SandboxOptions
 from deployments.sandbox.organisation import Organisation
 
@@ -54,6 +55,8 @@ def build(options: SandboxOptions) -> Sandbox:
     populate(organisation, options.owners, options.seed, options.anchor or datetime.now(UTC))
     for path, owner in options.ics:
         ics.load(organisation, path, owner)
+    if options.warm:
+        _warm(organisation, options.anchor or datetime.now(UTC))
     password = options.password or secrets.token_urlsafe(18)
     directory = Directory(limits)
     directory.set_password(options.email, password)
@@ -64,6 +67,12 @@ def build(options: SandboxOptions) -> Sandbox:
         options.email,
         password,
     )
+
+
+def _warm(organisation: Organisation, around: datetime) -> None:
+    """Make every mailbox and render its calendar, as its first request would."""
+    for address in list(organisation.addresses()):
+        warm(organisation.owner(address), around)
 
 
 class _Server(uvicorn.Server):

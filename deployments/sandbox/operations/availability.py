@@ -200,10 +200,19 @@ def _page(context: Context, mailbox: Mailbox, window: Window) -> Page:
     return Page(window.start, window.end, together)
 
 
+def warm(mailbox: Mailbox, around: datetime) -> None:
+    """Render a calendar in advance, as the usual request for the next two months wants it."""
+    calendar = mailbox.folders[4]
+    page = calendar.timeline.page(calendar.items.values(), around - timedelta(days=1), around + timedelta(days=62))
+    _blob(page, RequestZone(0), None, private=False)
+
+
+def _blob(page: Page, zone: RequestZone, details: Detail | None, *, private: bool) -> Blob:
+    return page.blob((zone, details, private), lambda one: event(one, zone, details, private=private))
+
+
 def _events(context: Context, page: Page, window: Window, details: Detail | None) -> list[bytes]:
-    zone = window.zone
-    private = context.limits.send_details
-    blob: Blob = page.blob((zone, details, private), lambda one: event(one, zone, details, private=private))
+    blob = _blob(page, window.zone, details, private=context.limits.send_details)
     early, first, last = page.select(
         int(window.start.timestamp()),
         int(window.end.timestamp()),
