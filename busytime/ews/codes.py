@@ -1,0 +1,145 @@
+"""What each response code means to the product: one table, most specific wins, unmapped is fatal.
+
+Response codes are those of the ``ResponseCode`` element (messages.xsd, ``ResponseCodeType``). The same table
+serves a whole request that failed and a single mailbox inside an answer; where they differ, a ruling says so.
+"""
+
+import re
+from dataclasses import dataclass
+
+from busytime.errors import (
+    AuthenticationError,
+    BusyTimeError,
+    FatalError,
+    FolderNotFoundError,
+    MailboxNotFoundError,
+    PermissionMissingError,
+    Reason,
+    ServerBusyError,
+    SpoiltAnswerError,
+    UnsupportedServerError,
+    WindowTooLargeError,
+)
+
+_CODE = re.compile(r"[A-Za-z0-9_.]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a response code means.
+
+    Args:
+        error: The class to raise when it ends a whole request.
+        reason: Its reason.
+        of_mailbox: The reason when it is one mailbox's part of an answer, if that differs.
+    """
+
+    error: type[BusyTimeError]
+    reason: Reason
+    of_mailbox: Reason | None = None
+
+    @property
+    def mailbox_reason(self) -> Reason:
+        """The reason for one mailbox."""
+        return self.of_mailbox or self.reason
+
+
+_UNMAPPED = Ruling(FatalError, Reason.UNEXPECTED)
+_BUSY = Ruling(ServerBusyError, Reason.SERVER_BUSY)
+_SERVER_ERROR = Ruling(SpoiltAnswerError, Reason.SERVER_ERROR)
+_UNAVAILABLE = Ruling(SpoiltAnswerError, Reason.MAILBOX_UNAVAILABLE)
+
+_TABLE: tuple[tuple[Ruling, str], ...] = (
+    (
+        # In a whole answer it is the connection's own account; beside one mailbox, that mailbox's.
+        Ruling(AuthenticationError, Reason.LOGON_REFUSED, Reason.MAILBOX_UNAVAILABLE),
+        "ErrorPasswordExpired ErrorPasswordChangeRequired ErrorAccountDisabled",
+    ),
+    (Ruling(UnsupportedServerError, Reason.NO_MAILBOX, Reason.MAILBOX_NOT_FOUND), "ErrorMissingEmailAddress"),
+    (
+        Ruling(UnsupportedServerError, Reason.NOT_AN_EWS_SERVER, Reason.MAILBOX_UNAVAILABLE),
+        (
+            "ErrorInvalidServerVersion ErrorIncorrectSchemaVersion ErrorInvalidSchemaVersionForMailboxVersion"
+            " ErrorWrongServerVersion ErrorWrongServerVersionDelegate"
+        ),
+    ),
+    (_BUSY, "ErrorServerBusy ErrorExceededConnectionCount ErrorTooManyObjectsOpened"),
+    (
+        Ruling(MailboxNotFoundError, Reason.MAILBOX_NOT_FOUND),
+        (
+            "ErrorNonExistentMailbox ErrorMailRecipientNotFound ErrorInvalidSmtpAddress ErrorInvalidMailbox"
+            " ErrorNameResolutionNoMailbox ErrorNameResolutionNoResults"
+        ),
+    ),
+    (
+        Ruling(PermissionMissingError, Reason.NO_ACCESS),
+        (
+            "ErrorAccessDenied ErrorNoFreeBusyAccess ErrorNotDelegate ErrorProxyRequestNotAllowed"
+            " ErrorNotAllowedExternalSharingByPolicy ErrorPermissionNotAllowedByPolicy ErrorUserNotAllowedByPolicy"
+        ),
+    ),
+    (
+        Ruling(FolderNotFoundError, Reason.FOLDER_NOT_FOUND),
+        (
+            "ErrorFolderNotFound ErrorItemNotFound ErrorParentFolderNotFound ErrorInvalidFolderId ErrorInvalidId"
+            " ErrorInvalidIdEmpty ErrorInvalidIdMalformed ErrorInvalidIdMalformedEwsLegacyIdFormat"
+            " ErrorInvalidIdMonikerTooLong ErrorInvalidIdXml ErrorCannotUseItemIdForFolderId"
+            " ErrorCalendarFolderIsInvalidForCalendarView ErrorInvalidFolderTypeForOperation"
+        ),
+    ),
+    (Ruling(FolderNotFoundError, Reason.NO_CALENDAR), "ErrorNoCalendar"),
+    (
+        Ruling(WindowTooLargeError, Reason.WINDOW_TOO_LONG),
+        "ErrorTimeIntervalTooBig ErrorCalendarViewRangeTooBig",
+    ),
+    (
+        Ruling(WindowTooLargeError, Reason.TOO_MANY_APPOINTMENTS),
+        "ErrorResultSetTooBig ErrorExceededFindCountLimit",
+    ),
+    (Ruling(SpoiltAnswerError, Reason.ANSWER_TOO_LARGE), "ErrorMessageSizeExceeded ErrorDataSizeLimitExceeded"),
+    (Ruling(SpoiltAnswerError, Reason.TIMED_OUT), "ErrorTimeoutExpired"),
+    (
+        # Fewer mailboxes a request than the documented hundred: bisection finds what the server takes.
+        _SERVER_ERROR,
+        "ErrorMailboxDataArrayTooBig ErrorRequestStreamTooBig",
+    ),
+    (
+        _SERVER_ERROR,
+        (
+            "ErrorInternalServerError ErrorInternalServerTransientError ErrorInsufficientResources ErrorNotEnoughMemory"
+            " ErrorRequestAborted ErrorConnectionFailed ErrorConnectionFailedTransientError ErrorADOperation"
+            " ErrorADUnavailable ErrorADSessionFilter ErrorBatchProcessingStopped ErrorClientDisconnected"
+            " ErrorDataSourceOperation ErrorProxyCallFailed ErrorProxyTokenExpired ErrorWin32InteropError"
+            " ErrorWebRequestInInvalidState ErrorResponseSchemaValidation ErrorContentConversionFailed"
+        ),
+    ),
+    (
+        _UNAVAILABLE,
+        (
+            "ErrorMailboxLogonFailed ErrorMailboxStoreUnavailable ErrorMailboxMoveInProgress ErrorMailboxFailover"
+            " ErrorMailboxConfiguration ErrorFreeBusyGenerationFailed ErrorProxyRequestProcessingFailed"
+            " ErrorServiceDiscoveryFailed ErrorProxyServiceDiscoveryFailed ErrorAutoDiscoverFailed"
+            " ErrorAddressSpaceNotFound ErrorInvalidOrganizationRelationshipForFreeBusy ErrorAvailabilityConfigNotFound"
+            " ErrorNoRespondingCASInDestinationSite ErrorNoApplicableProxyCASServersAvailable"
+            " ErrorNoDestinationCASDueToKerberosRequirements ErrorNoDestinationCASDueToSSLRequirements"
+            " ErrorNoDestinationCASDueToVersionMismatch ErrorCrossSiteRequest ErrorLogonAsNetworkServiceFailed"
+            " ErrorCorruptData ErrorFolderCorrupt ErrorItemCorrupt ErrorFreeBusyDLLimitReached"
+            " ErrorIndividualMailboxLimitReached ErrorInvalidCrossForestCredentials ErrorOrganizationNotFederated"
+            " ErrorWorkingHoursXmlMalformed ErrorInvalidFreeBusyViewType ErrorInvalidMergedFreeBusyInterval"
+            " ErrorLegacyMailboxFreeBusyViewTypeNotMerged ErrorLocalServerObjectNotFound"
+        ),
+    ),
+)
+
+RULINGS: dict[str, Ruling] = {code: ruling for ruling, codes in _TABLE for code in codes.split()}
+
+
+def clean_code(text: str | None) -> str | None:
+    """Return a server's text if it looks like a response code; anything else it may say is dropped."""
+    code = (text or "").strip().rpartition(":")[2]  # a fault code may carry a namespace prefix
+    return code if _CODE.fullmatch(code) else None
+
+
+def ruling_of(code: str | None) -> Ruling:
+    """Return what a code means; an unmapped one is fatal for a request."""
+    return RULINGS.get(code or "", _UNMAPPED)

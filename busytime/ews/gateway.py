@@ -1,0 +1,158 @@
+"""The calendar server behind the port: ``CalendarGateway`` over Exchange Web Services."""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from busytime.errors import BusyTimeError, ConfigurationError, Reason, SkippableError, SpoiltAnswerError, UnsupportedServerError
+from busytime.ews import availability, calendar_view, envelopes, folders, merged
+from busytime.ews.body import Element
+from busytime.ews.failures import Request, make_error
+from busytime.ews.soap import Refusal, refusal_in, single_message
+from busytime.ews.transport import Transport
+from busytime.model import BusyAnswer, Endpoint, FoundFolder, Interval, Secret, Unanswered, Window
+from busytime.ports import RequestGuard
+
+#: Mailboxes in one request (``ErrorMailboxDataArrayTooBig``).
+MOST_OWNERS = 100
+
+
+class EWSCalendarGateway:
+    """One connection's view of an Exchange server. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        secret: Secret,
+        guard: RequestGuard,
+        *,
+        request_deadline_seconds: float = 30.0,
+        max_answer_bytes: int = 64 * 2**20,
+        max_connections: int = 2,
+    ) -> None:
+        """Prepare a connection; nothing is sent.
+
+        Args:
+            endpoint: Where and how.
+            secret: What logs on.
+            guard: Gives a permit for every single request.
+            request_deadline_seconds: From the first step of connecting to the last byte of an answer; looking
+                up the host's name comes before it and has the resolver's own limit.
+            max_answer_bytes: After unpacking.
+            max_connections: Open at once; a further request waits.
+
+        Raises:
+            ConfigurationError: The endpoint cannot be used as it stands.
+        """
+        self._endpoint = endpoint
+        self._transport = Transport(
+            endpoint,
+            secret,
+            guard,
+            request_deadline_seconds=request_deadline_seconds,
+            max_answer_bytes=max_answer_bytes,
+            max_connections=max_connections,
+        )
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: a gateway holds a password."""
+        raise TypeError("A gateway is not pickled: it holds a password. Open one from the connection where it is used.")
+
+    def probe(self) -> None:
+        """Log on once and look at the connection's own calendar folder: one small request."""
+        account = self._endpoint.email
+        what = f"Logging on as {account}"
+        try:
+            self._transport.send(envelopes.get_own_calendar(account), what, _succeeded)
+        except SkippableError as error:
+            failure = self._failed(UnsupportedServerError, Reason.NO_MAILBOX, what, error.detail)
+        else:
+            return
+        raise failure
+
+    def read_availability(self, owners: Sequence[str], window: Window) -> list[BusyAnswer]:
+        """Read the busy time of the default calendars of at most 100 owners (``GetUserAvailability``)."""
+        if not owners:
+            return []
+        if len(owners) > MOST_OWNERS:
+            raise ConfigurationError(f"{len(owners)} mailboxes were asked at once; ask for at most {MOST_OWNERS}.")
+        answers = self._availability(owners, window)
+        return [
+            self._merged_availability(owner, window) if isinstance(answer, availability.MergedOnly) else answer
+            for owner, answer in zip(owners, answers, strict=True)
+        ]
+
+    def list_folders(self, owner: str) -> list[FoundFolder]:
+        """List the calendar folders below and beside the owner's default calendar (``GetFolder``, ``FindFolder``)."""
+        return folders.list_folders(self._transport, owner)
+
+    def read_calendar_view(self, folder_id: str, window: Window) -> list[Interval]:
+        """Read the busy time of one folder (``FindItem`` with ``CalendarView``)."""
+        request = self._request(f"Reading a calendar folder (id ending in {_id_end(folder_id)})")
+        return calendar_view.read_calendar_view(self._transport, request, folder_id, window)
+
+    def close(self) -> None:
+        """Close the connections to the server."""
+        self._transport.close()
+
+    def _availability(self, owners: Sequence[str], window: Window) -> list[BusyAnswer | availability.MergedOnly]:
+        what = f"Reading the busy time of {_named(owners)}"
+        responses = self._ask(envelopes.availability(owners, window), what, owners)
+        if isinstance(responses, Unanswered):
+            return [responses] * len(owners)
+        if len(responses) != len(owners):
+            return [self._miscounted(len(responses), owners, what)]
+        return availability.read_responses(responses)
+
+    def _merged_availability(self, owner: str, window: Window) -> BusyAnswer:
+        wide = merged.aligned(window)
+        what = f"Reading the merged busy time of {owner}"
+        responses = self._ask(envelopes.availability([owner], wide, merged=True), what, [owner])
+        if isinstance(responses, Unanswered):
+            return responses
+        if len(responses) != 1:
+            return self._miscounted(len(responses), [owner], what)
+        return merged.read_merged_response(responses[0], wide)
+
+    def _ask(self, envelope: bytes, what: str, owners: Sequence[str]) -> list[Element] | Unanswered:
+        """Send an availability request; a refusal of all of it is one of each mailbox, where it speaks of the window.
+
+        Raises:
+            SpoiltAnswerError: Also where the server refused all mailboxes for what can be true of one alone.
+        """
+        try:
+            return self._transport.send(envelope, what, availability.responses_in)
+        except SkippableError as error:
+            refusal = Unanswered(error.reason, error.detail)
+        if len(owners) == 1 or refusal.reason is Reason.WINDOW_TOO_LONG:
+            return refusal
+        raise self._failed(SpoiltAnswerError, refusal.reason, what, refusal.detail)
+
+    def _miscounted(self, count: int, owners: Sequence[str], what: str) -> Unanswered:
+        """Judge an answer for more or fewer mailboxes than were asked.
+
+        Nothing in an answer says whose it is but its place, so none of it can be used, unless one mailbox
+        alone was asked: filling the places from the front would give one owner's busy time to another.
+        """
+        if len(owners) == 1:
+            return Unanswered(Reason.MISSING_ANSWER if count == 0 else Reason.MALFORMED_ANSWER)
+        reason = Reason.MISSING_ANSWER if count < len(owners) else Reason.MALFORMED_ANSWER
+        raise self._failed(SpoiltAnswerError, reason, what, None)
+
+    def _failed(self, kind: type[BusyTimeError], reason: Reason, what: str, detail: str | None) -> BusyTimeError:
+        return make_error(kind, reason, self._request(what), detail=detail)
+
+    def _request(self, what: str) -> Request:
+        return Request(self._endpoint.email, self._endpoint.ews_url, what)
+
+
+def _succeeded(payload: Element) -> Refusal | None:
+    return refusal_in(single_message(payload, "GetFolder"))
+
+
+def _named(owners: Sequence[str]) -> str:
+    return owners[0] if len(owners) == 1 else f"{owners[0]} and {len(owners) - 1} more"
+
+
+def _id_end(folder_id: str) -> str:
+    # Ids are long, and differ at their end.
+    return folder_id[-12:]
