@@ -7,6 +7,7 @@ are addressed explicitly, with the owner's mailbox. Nothing here sends.
 from collections.abc import Sequence
 from copy import deepcopy
 from datetime import datetime, time, timedelta
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,10 +56,15 @@ def _wrap(service: Any, payload: Any) -> bytes:
 
 
 def _instant(value: datetime) -> Any:
-    # In whole seconds; a window's end is rounded up, so that nothing of it is left out.
+    # In whole seconds.
     return ewsdatetime.EWSDateTime(
         value.year, value.month, value.day, value.hour, value.minute, value.second, tzinfo=ewsdatetime.UTC
     )
+
+
+def _end_of(window: Window) -> Any:
+    # Rounded up, so that nothing of the window is left out.
+    return _instant(window.end + timedelta(microseconds=999_999))
 
 
 def _utc_zone() -> Any:
@@ -69,8 +75,26 @@ def _utc_zone() -> Any:
     )
 
 
+@lru_cache(maxsize=16)
+def _availability_template(window: Window, *, merged: bool) -> Any:
+    """Build a request for one mailbox; never changed, only copied."""
+    service = services.GetUserAvailability(protocol=_protocol())
+    return service.get_payload(
+        mailbox_data=[prop.MailboxData(email="owner@owner.invalid", attendee_type="Required", exclude_conflicts=False)],
+        timezone=_utc_zone(),
+        free_busy_view_options=prop.FreeBusyViewOptions(
+            time_window=prop.TimeWindow(start=_instant(window.start), end=_end_of(window)),
+            merged_free_busy_interval=MERGED_MINUTES if merged else 30,
+            requested_view="FreeBusyMerged" if merged else "FreeBusy",
+        ),
+    )
+
+
 def availability(owners: Sequence[str], window: Window, *, merged: bool = False) -> bytes:
     """Ask for busy time without details (``GetUserAvailability``), in UTC.
+
+    The library builds one mailbox's request, once for a window; its element is copied for each owner. Letting
+    it build all of them takes as long as reading the whole answer.
 
     Args:
         owners: At least one address.
@@ -80,34 +104,26 @@ def availability(owners: Sequence[str], window: Window, *, merged: bool = False)
     Raises:
         ConfigurationError: An address holds a character that no request can carry.
     """
-    service = services.GetUserAvailability(protocol=_protocol())
-    payload = service.get_payload(
-        mailbox_data=[prop.MailboxData(email="owner@owner.invalid", attendee_type="Required", exclude_conflicts=False)],
-        timezone=_utc_zone(),
-        free_busy_view_options=prop.FreeBusyViewOptions(
-            time_window=prop.TimeWindow(start=_instant(window.start), end=_instant(window.end + timedelta(microseconds=999_999))),
-            merged_free_busy_interval=MERGED_MINUTES if merged else 30,
-            requested_view="FreeBusyMerged" if merged else "FreeBusy",
-        ),
-    )
-    # One element is built by the library and copied for each owner: a hundred of its own take as long as
-    # reading the whole answer.
+    payload = deepcopy(_availability_template(window, merged=merged))
     array = payload.find("m:MailboxDataArray", namespaces=NAMESPACES)
     template = array[0]
     array.remove(template)
     for owner in owners:
         mailbox = deepcopy(template)
-        address = mailbox.find("t:Email/t:Address", namespaces=NAMESPACES)
-        try:
-            address.text = owner
-        except ValueError:
-            raise ConfigurationError("An owner's address holds a control character; correct the roster.") from None
+        mailbox[0][0].text = _carried(owner)  # Email/Address, the first of the first
         array.append(mailbox)
-    return _wrap(service, payload)
+    return _wrap(services.GetUserAvailability(protocol=_protocol()), payload)
+
+
+def _carried(address: str) -> str:
+    # XML has no way to write a control character, and lxml refuses one with an error of its own.
+    if address.isprintable():
+        return address
+    raise ConfigurationError("An owner's address holds a control character; correct the roster.")
 
 
 def _folder(distinguished: str, owner: str) -> Any:
-    return prop.DistinguishedFolderId(id=distinguished, mailbox=prop.Mailbox(email_address=owner))
+    return prop.DistinguishedFolderId(id=distinguished, mailbox=prop.Mailbox(email_address=_carried(owner)))
 
 
 def _folder_fields(*names: str) -> list[Any]:
@@ -145,7 +161,7 @@ def calendar_view(folder_id: str, window: Window) -> bytes:
     service = services.FindItem(account=_account())
     names = ("start", "end", "legacy_free_busy_status", "is_cancelled")
     wanted = [fields.FieldPath(field=items.CalendarItem.get_field_by_fieldname(name)) for name in names]
-    view = prop.CalendarView(start=_instant(window.start), end=_instant(window.end + timedelta(microseconds=999_999)))
+    view = prop.CalendarView(start=_instant(window.start), end=_end_of(window))
     payload = service.get_payload(
         folders=[prop.FolderId(id=folder_id)],
         additional_fields=wanted,
