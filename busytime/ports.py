@@ -3,11 +3,13 @@
 Protocols only. Implementations are named by their technology and live in their own package.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from busytime.coverage import CoverageChanges, CoverageRow
+from busytime.intervals import CurrentIntervals, IntervalChanges
 from busytime.model import BusyAnswer, FoundFolder, Interval, Window
 
 
@@ -29,6 +31,34 @@ class RequestGuard(Protocol):
         Raises:
             BreakerOpenError: The breaker is open; nothing may be sent.
         """
+
+
+class BusyTimeTables(Protocol):
+    """The stored busy time, inside one transaction."""
+
+    def intervals(self, calendar_ids: Sequence[int], window: Window) -> Mapping[int, CurrentIntervals]:
+        """Return the current intervals that overlap a window, for each calendar that has some."""
+
+    def coverage(self, calendar_ids: Sequence[int]) -> Mapping[int, Sequence[CoverageRow]]:
+        """Return the current coverage of each calendar that has some."""
+
+    def write_intervals(self, changes: Mapping[int, IntervalChanges], run_id: int, instant: datetime) -> None:
+        """Close and open interval rows."""
+
+    def write_coverage(self, changes: Mapping[int, CoverageChanges], run_id: int, instant: datetime) -> None:
+        """Close, update and open coverage rows."""
+
+
+class UnitOfWork(Protocol):
+    """One short transaction: it commits as a whole or leaves nothing behind."""
+
+    @property
+    def busy_time(self) -> BusyTimeTables:
+        """The stored busy time."""
+
+    @property
+    def instant(self) -> datetime:
+        """The transaction's instant, later than any given out before."""
 
 
 class CalendarGateway(Protocol):

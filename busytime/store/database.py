@@ -1,0 +1,125 @@
+"""Opening a database: engine, transactions and the version of its tables.
+
+SQLite runs in WAL mode; a write transaction begins as a writer, so that two processes wait for each other instead
+of failing halfway with "database is locked".
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from busytime.errors import ConfigurationError
+
+BUSY_TIMEOUT_SECONDS = 60
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine for an SQLite or PostgreSQL address.
+
+    Raises:
+        ConfigurationError: The address is not one of these two; its password is not repeated.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError(
+            "BUSYTIME_DATABASE_URL is not a database address; write sqlite:///PATH or postgresql://USER@HOST/NAME."
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if backend == "postgresql":
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args={"connect_timeout": 10}
+        )
+    raise ConfigurationError(f"BUSYTIME_DATABASE_URL names {backend}; busytime runs on SQLite and PostgreSQL.")
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late and as a reader
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-65536"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writer = connection.get_execution_options().get("writer", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn a database that cannot be reached or written into one clear error.
+
+    Raises:
+        ConfigurationError: With the driver's own word on what is wrong; statements and their values are left out.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        if not error.connection_invalidated and type(error.orig).__name__ not in {"OperationalError", "InsufficientPrivilege"}:
+            raise
+        first_line = str(error.orig).strip().splitlines()[0] if error.orig else "no connection"
+        raise ConfigurationError(
+            f"The database cannot be used: {first_line}. Check BUSYTIME_DATABASE_URL and BUSYTIME_HOME."
+        ) from None
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Return alembic's configuration, working on an open connection."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def head_version() -> str:
+    """Return the version of the tables that this code works with."""
+    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    if head is None:
+        msg = "busytime ships without migrations"
+        raise RuntimeError(msg)
+    return head
+
+
+def current_version(engine: Engine) -> str | None:
+    """Return the version of the tables in the database; ``None`` for an empty one."""
+    with translated(), engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def check_version(engine: Engine) -> None:
+    """Refuse a database whose tables are older or newer than the code.
+
+    Raises:
+        ConfigurationError: It says what to run or to install.
+    """
+    current, head = current_version(engine), head_version()
+    if current == head:
+        return
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    if current is None or current in known:
+        raise ConfigurationError(
+            f"The database has version {current or 'none'} of the tables, this busytime needs {head}: run `busytime db upgrade`."
+        )
+    raise ConfigurationError(
+        f"The database has version {current} of the tables; this busytime knows them up to {head}: install a newer busytime."
+    )
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the tables to the newest version, in one transaction."""
+    with translated(), engine.connect().execution_options(writer=True) as connection, connection.begin():
+        command.upgrade(alembic_config(connection), "head")

@@ -1,0 +1,144 @@
+"""The lock of a flow's scope: one run works on it, a dead one is replaced.
+
+On PostgreSQL a session lock decides, which the server frees when the session ends. On SQLite a row decides, with
+machine, process and its start: a dead process is replaced at once, one of another machine after a minute without a
+sign of life. In both, every batch transaction checks the row, so that a process that was frozen and lost its lock
+writes nothing when it wakes up.
+"""
+
+import hashlib
+import os
+import platform
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, text, update
+
+from busytime.errors import LockLostError
+from busytime.store.tables import locks
+
+SILENT_HOLDER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that can hold a lock, told apart from a later one with the same number."""
+
+    host: str
+    process_id: int
+    started: str
+
+    @classmethod
+    def this(cls) -> "Process":
+        """Describe the running process."""
+        return cls(_host(), os.getpid(), _started(os.getpid()) or "")
+
+    @property
+    def lives(self) -> bool:
+        """Whether a process of this machine still runs."""
+        return _started(self.process_id) == self.started
+
+
+def _host() -> str:
+    """Name this machine and boot: process numbers of another boot mean nothing."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return f"{platform.node()}/{boot.read_text().strip() if boot.exists() else ''}"
+
+
+def _started(process_id: int) -> str | None:
+    """Tell when a process started, in the kernel's ticks, which do not move with the clock; ``None`` if it is gone.
+
+    Where the kernel does not show them, a living process is all that can be seen.
+    """
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[19]
+    except FileNotFoundError:
+        return "" if not Path("/proc/self/stat").exists() and _answers(process_id) else None
+
+
+def _answers(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def session_lock_number(name: str) -> int:
+    """Return the number of a lock's name for PostgreSQL's session locks."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+
+
+class LockRepository:
+    """Takes, checks and releases locks by their rows."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Work inside the caller's transaction."""
+        self._connection = connection
+
+    def take(
+        self, name: str, run_id: int, process: Process, now: datetime, *, holder_is_dead: bool = False
+    ) -> tuple[str | None, int | None]:
+        """Take a lock if it is free or its holder is dead.
+
+        Args:
+            name: Flow, connection and shard.
+            run_id: Run that takes it.
+            process: The process that takes it.
+            now: The present instant.
+            holder_is_dead: The database's session lock has proved that nobody holds it.
+
+        Returns:
+            The name of the holding (``None`` where somebody else holds it), and the run of a dead holder.
+        """
+        row = self._connection.execute(select(locks).where(locks.c.name == name)).one_or_none()
+        if row is not None and not holder_is_dead and self._alive(row, process, now):
+            return None, None
+        self._connection.execute(delete(locks).where(locks.c.name == name))
+        holder = secrets.token_hex(16)
+        self._connection.execute(
+            insert(locks).values(
+                name=name,
+                holder=holder,
+                host=process.host,
+                process_id=process.process_id,
+                process_started=process.started,
+                heartbeat_at=now,
+                run_id=run_id,
+            )
+        )
+        return holder, row.run_id if row is not None else None
+
+    @staticmethod
+    def _alive(row: Any, process: Process, now: datetime) -> bool:
+        if row.host == process.host:
+            return Process(row.host, row.process_id, row.process_started).lives
+        heartbeat_at: datetime = row.heartbeat_at
+        return abs(now - heartbeat_at) < SILENT_HOLDER
+
+    def check(self, name: str, holder: str, now: datetime) -> None:
+        """Give a sign of life, inside the batch's transaction.
+
+        Raises:
+            LockLostError: The lock has another holder.
+        """
+        statement = update(locks).where(locks.c.name == name, locks.c.holder == holder).values(heartbeat_at=now)
+        if self._connection.execute(statement).rowcount != 1:
+            raise LockLostError(
+                f"Another run took over {name} while this one did not answer; nothing more is written by this one. "
+                "The other run does its work; nothing is to be done."
+            )
+
+    def release(self, name: str, holder: str) -> None:
+        """Give a lock back."""
+        self._connection.execute(delete(locks).where(locks.c.name == name, locks.c.holder == holder))
+
+    def try_session_lock(self, name: str) -> bool:
+        """Take PostgreSQL's session lock of this name, which lives as long as the connection does."""
+        statement = text("SELECT pg_try_advisory_lock(:number)")
+        return bool(self._connection.execute(statement, {"number": session_lock_number(name)}).scalar_one())

@@ -1,0 +1,25 @@
+"""Runs migrations on the connection that the caller opened, inside its transaction.
+
+The views are made anew each time, because a view keeps its tables from changing; they are there whenever the
+tables are at the newest version.
+"""
+
+from alembic import context
+from sqlalchemy import text
+
+from busytime.store.tables import metadata
+from busytime.store.views import VIEWS
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=metadata,
+    transaction_per_migration=False,
+    compare_type=True,
+)
+for name in VIEWS:
+    connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
+context.run_migrations()
+if context.get_context().get_current_revision() == context.script.get_current_head():
+    for name, query in VIEWS.items():
+        connection.execute(text(f"CREATE VIEW {name} AS {query.compile(dialect=connection.dialect)}"))

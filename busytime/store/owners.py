@@ -1,0 +1,38 @@
+"""The persons, accounts and actors, by surrogate id."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from busytime.store.tables import owners
+
+
+class OwnerRepository:
+    """Gives each address its id; addresses compare in lower case."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Work inside the caller's transaction."""
+        self._connection = connection
+
+    def ids(self, addresses: Iterable[str]) -> dict[str, int]:
+        """Return the id of each address, made where it is new."""
+        wanted = sorted({address.lower() for address in addresses})
+        if not wanted:
+            return {}
+        insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(owners).on_conflict_do_nothing(index_elements=["address"])
+        self._connection.execute(statement, [{"address": address} for address in wanted])
+        found: dict[str, int] = {}
+        for start in range(0, len(wanted), 500):
+            query = select(owners.c.address, owners.c.id).where(owners.c.address.in_(wanted[start : start + 500]))
+            found.update((row.address, row.id) for row in self._connection.execute(query))
+        return found
+
+    def id(self, address: str) -> int:
+        """Return the id of one address, made where it is new."""
+        return self.ids([address])[address.lower()]
+
+    def find(self, address: str) -> int | None:
+        """Return the id of an address, or ``None`` where it is not known; writes nothing."""
+        return self._connection.scalar(select(owners.c.id).where(owners.c.address == address.lower()))

@@ -1,0 +1,117 @@
+"""Runs and their steps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from busytime import __version__
+from busytime.errors import Reason
+from busytime.model import Outcome, RunStatus, Trigger, Window
+from busytime.store.database import head_version
+from busytime.store.tables import owners, runs, steps
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One finished attempt of one step.
+
+    Args:
+        step: Name of the step.
+        target: What it worked on; never an address.
+        attempt: Number of the attempt, from 1.
+        outcome: How it ended.
+        duration_ms: How long it took, in milliseconds.
+        calendars: How many calendars were in it.
+        reason: Why it failed.
+        error_code: The server's response code.
+        back_off_ms: Back-off that the server asked for, in milliseconds.
+    """
+
+    step: str
+    target: str
+    attempt: int
+    outcome: Outcome
+    duration_ms: int
+    calendars: int
+    reason: Reason | None = None
+    error_code: str | None = None
+    back_off_ms: int | None = None
+
+
+class RunRepository:
+    """Opens and closes runs, and notes their steps."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Work inside the caller's transaction."""
+        self._connection = connection
+
+    def open(
+        self,
+        flow: str,
+        trigger: Trigger,
+        actor_id: int,
+        now: datetime,
+        window: Window | None = None,
+        prefect_id: str | None = None,
+    ) -> int:
+        """Note that a run has started, and return its id."""
+        statement = insert(runs).values(
+            flow=flow,
+            trigger=trigger,
+            actor_id=actor_id,
+            status=RunStatus.RUNNING,
+            started_at=now,
+            window_start=window.start if window else None,
+            window_end=window.end if window else None,
+            counts={},
+            code_version=__version__,
+            schema_version=head_version(),
+            prefect_flow_run_id=prefect_id,
+        )
+        return int(self._connection.execute(statement.returning(runs.c.id)).scalar_one())
+
+    def close(
+        self,
+        run_id: int,
+        status: RunStatus,
+        now: datetime,
+        *,
+        reason: Reason | None = None,
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
+        """Note how a run ended; a run that has ended already stays as it is."""
+        values: dict[str, Any] = {"status": status, "finished_at": now, "reason": reason}
+        if counts is not None:
+            values["counts"] = dict(counts)
+        self._connection.execute(update(runs).where(runs.c.id == run_id, runs.c.status == RunStatus.RUNNING).values(values))
+
+    def note(self, run_id: int, attempt: Attempt, now: datetime) -> None:
+        """Note one attempt of a step."""
+        self._connection.execute(
+            insert(steps).values(
+                run_id=run_id,
+                step=attempt.step,
+                target=attempt.target,
+                attempt=attempt.attempt,
+                outcome=attempt.outcome,
+                reason=attempt.reason,
+                error_code=attempt.error_code,
+                back_off_ms=attempt.back_off_ms,
+                duration_ms=attempt.duration_ms,
+                calendars=attempt.calendars,
+                finished_at=now,
+            )
+        )
+
+    def recent(self, limit: int) -> list[dict[str, Any]]:
+        """Return the newest runs, newest first, as plain mappings."""
+        query = (
+            select(runs, owners.c.address.label("actor"))
+            .join(owners, owners.c.id == runs.c.actor_id)
+            .order_by(runs.c.id.desc())
+            .limit(limit)
+        )
+        return [dict(row._mapping) for row in self._connection.execute(query)]  # noqa: SLF001 -- a row's documented mapping

@@ -1,0 +1,42 @@
+"""Column types of the tables: instants and keys, the same on SQLite and PostgreSQL."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Dialect, Integer, Text, TypeDecorator
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.types import TypeEngine
+
+#: Surrogate keys: 64 bits on PostgreSQL, the row id on SQLite.
+Key = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware instant in UTC: ``timestamptz``, and on SQLite text ``YYYY-MM-DDTHH:MM:SS.ffffff+00:00``.
+
+    The text form sorts like the instants do, so that comparisons in SQL mean the same on both.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the native type where there is one."""
+        return dialect.type_descriptor(TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Refuse naive instants, and write the others in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            msg = "a naive instant has no place in the tables"
+            raise ValueError(msg)
+        if value.tzinfo is not UTC:
+            value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return aware UTC, whatever zone the server's session is in."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if dialect.name == "postgresql" else datetime.fromisoformat(value)

@@ -1,0 +1,163 @@
+"""Transactions: short ones, with all repositories on one connection, that commit as a whole or not at all."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import insert as sql_insert
+
+from busytime.ports import Clock
+from busytime.store.busy_time import BusyTimeRepository
+from busytime.store.connections import ConnectionRepository, LogonRepository
+from busytime.store.database import translated
+from busytime.store.events import EventRepository
+from busytime.store.locks import LockRepository, Process
+from busytime.store.owners import OwnerRepository
+from busytime.store.roster import RosterRepository
+from busytime.store.runs import RunRepository
+from busytime.store.tables import installation
+from busytime.vault import KEY_BYTES, Vault
+
+_AUDIT_KEY = "audit key"
+
+
+class UnitOfWork:
+    """One transaction and the repositories that work in it."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        """Wrap an open transaction."""
+        self._connection = connection
+        self._clock = clock
+        self.owners = OwnerRepository(connection)
+        self.runs = RunRepository(connection)
+        self.locks = LockRepository(connection)
+        self.connections = ConnectionRepository(connection)
+        self.logons = LogonRepository(connection)
+        self.roster = RosterRepository(connection)
+        self.busy_time = BusyTimeRepository(connection)
+        self.events = EventRepository(connection)
+
+    @cached_property
+    def instant(self) -> datetime:
+        """This transaction's instant: the later of the clock and the last one given out + 1 µs.
+
+        Taking it makes transactions queue, so take it late; every history row of the transaction shares it.
+        """
+        last: datetime = self._connection.execute(select(installation.c.last_instant).with_for_update()).scalar_one()
+        instant = max(self._clock.now(), last + timedelta(microseconds=1))
+        self._connection.execute(update(installation).values(last_instant=instant))
+        return instant
+
+
+class Store:
+    """The database: opens transactions, holds run locks, and appends audit events."""
+
+    def __init__(self, engine: Engine, vault: Vault, clock: Clock) -> None:
+        """Take an engine whose tables are at the newest version."""
+        self._engine = engine
+        self._vault = vault
+        self._clock = clock
+        self._sessions: dict[str, Connection] = {}
+
+    @contextmanager
+    def read(self) -> Iterator[UnitOfWork]:
+        """Open a transaction that only reads."""
+        with translated(), self._engine.connect() as connection, connection.begin():
+            yield UnitOfWork(connection, self._clock)
+
+    @contextmanager
+    def write(self) -> Iterator[UnitOfWork]:
+        """Open a transaction that writes; it commits at the end, or leaves nothing behind."""
+        with translated(), self._engine.connect().execution_options(writer=True) as connection, connection.begin():
+            yield UnitOfWork(connection, self._clock)
+
+    def dispose(self) -> None:
+        """Close every connection to the database."""
+        self._engine.dispose()
+
+    def make_installation(self) -> None:
+        """Name this installation and make the audit chain's key, unless that is done."""
+        with translated(), self._engine.connect().execution_options(writer=True) as connection, connection.begin():
+            if connection.execute(select(installation.c.id)).one_or_none() is not None:
+                return
+            now = self._clock.now()
+            connection.execute(
+                sql_insert(installation).values(
+                    id=1,
+                    installation_id=secrets.token_hex(8),
+                    created_at=now,
+                    last_instant=now,
+                    audit_key_id=self._vault.key_id,
+                    audit_key=self._vault.wrap(secrets.token_bytes(KEY_BYTES), _AUDIT_KEY),
+                )
+            )
+
+    @cached_property
+    def audit_key(self) -> bytes:
+        """The key of the audit chain; opening it also proves that the master key is this database's.
+
+        Raises:
+            KeyMissingError: The master key is another one.
+        """
+        with self._engine.connect() as connection:
+            row = connection.execute(select(installation.c.audit_key_id, installation.c.audit_key)).one()
+        return self._vault.unwrap(row.audit_key_id, row.audit_key, _AUDIT_KEY)
+
+    def append_event(self, tag: str, actor_id: int, details: Mapping[str, Any], run_id: int | None = None) -> None:
+        """Append an audit event, in a transaction of its own."""
+        key = self.audit_key
+        with self.write() as unit:
+            unit.events.append(key, tag, self._clock.now(), actor_id, details, run_id)
+
+    def take_lock(self, name: str, run_id: int) -> tuple[str | None, int | None]:
+        """Take the lock of a scope for a run of this process.
+
+        Returns:
+            The name of the holding (``None`` where another run holds it), and the run of a dead holder, to be closed.
+        """
+        session = self._session_lock(name)
+        if self._on_postgresql and session is None:
+            return None, None
+        with self.write() as unit:
+            holder, dead_run = unit.locks.take(
+                name, run_id, Process.this(), self._clock.now(), holder_is_dead=session is not None
+            )
+        if session is not None and holder is not None:
+            self._sessions[holder] = session
+        return holder, dead_run
+
+    @property
+    def _on_postgresql(self) -> bool:
+        return self._engine.dialect.name == "postgresql"
+
+    def _session_lock(self, name: str) -> Connection | None:
+        """Hold PostgreSQL's session lock on a connection of its own; it is free when this process ends, however it ends."""
+        if not self._on_postgresql:
+            return None
+        with translated():
+            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            if LockRepository(connection).try_session_lock(name):
+                return connection
+            connection.close()
+        return None
+
+    def check_lock(self, unit: UnitOfWork, name: str, holder: str) -> None:
+        """Check inside a batch's transaction that the lock is still held.
+
+        Raises:
+            LockLostError: It is not.
+        """
+        unit.locks.check(name, holder, self._clock.now())
+
+    def release_lock(self, name: str, holder: str) -> None:
+        """Give a lock back."""
+        with self.write() as unit:
+            unit.locks.release(name, holder)
+        session = self._sessions.pop(holder, None)
+        if session is not None:
+            session.invalidate()  # ends the server's session, and with it the lock
+            session.close()

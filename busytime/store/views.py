@@ -1,0 +1,56 @@
+"""The views: the stable names for readers, who see nothing else.
+
+A view shows its base table's columns under their own names, with the addresses that the ids stand for. No view
+shows a secret, ciphertext included.
+"""
+
+from typing import Any
+
+from sqlalchemy import Column, Select, Table, select
+
+from busytime.store import tables as t
+
+
+def _columns(table: Table, *left_out: str) -> list[Column[object]]:
+    return [column for column in table.columns if column.name not in left_out]
+
+
+_actor = t.owners.alias("actor")
+_account = t.owners.alias("account")
+_owner = t.owners.alias("owner")
+
+
+def _with_calendar(table: Table) -> Select[*tuple[Any, ...]]:
+    return (
+        select(_owner.c.address.label("owner"), t.calendars.c.folder, *_columns(table))
+        .select_from(table)
+        .join(t.calendars, t.calendars.c.id == table.c.calendar_id)
+        .join(_owner, _owner.c.id == t.calendars.c.owner_id)
+    )
+
+
+#: Name of each view and the query that it stands for.
+VIEWS: dict[str, Select[*tuple[Any, ...]]] = {
+    "audit_runs": select(*_columns(t.runs), _actor.c.address.label("actor"))
+    .select_from(t.runs)
+    .join(_actor, _actor.c.id == t.runs.c.actor_id),
+    "audit_steps": select(*_columns(t.steps), t.runs.c.flow).select_from(t.steps).join(t.runs, t.runs.c.id == t.steps.c.run_id),
+    "audit_busy_time": _with_calendar(t.busy_intervals),
+    "audit_coverage": _with_calendar(t.coverage),
+    "audit_logons": select(*_columns(t.logons), _account.c.address.label("account"), _actor.c.address.label("actor"))
+    .select_from(t.logons)
+    .join(_account, _account.c.id == t.logons.c.owner_id)
+    .join(_actor, _actor.c.id == t.logons.c.actor_id),
+    "audit_credentials": select(
+        *_columns(t.credentials, "wrapped_key", "ciphertext"),
+        _account.c.address.label("account"),
+        _actor.c.address.label("actor"),
+    )
+    .select_from(t.credentials)
+    .join(t.connections, t.connections.c.id == t.credentials.c.connection_id)
+    .join(_account, _account.c.id == t.connections.c.owner_id)
+    .join(_actor, _actor.c.id == t.credentials.c.actor_id),
+    "audit_events": select(*_columns(t.events), _actor.c.address.label("actor"))
+    .select_from(t.events)
+    .join(_actor, _actor.c.id == t.events.c.actor_id),
+}
