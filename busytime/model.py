@@ -3,6 +3,7 @@
 Pure: the standard library only. Nothing here reads a clock, a file or a server.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -59,11 +60,16 @@ class Breaker(StrEnum):
 
 
 class LogonAnswer(StrEnum):
-    """What became of one attempt to log on."""
+    """What became of one attempt to log on.
+
+    ``unjudged``: the server answered without a word on the password. ``unknown``: no answer came, so the directory
+    may have counted it.
+    """
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
     NOT_SENT = "not_sent"
+    UNJUDGED = "unjudged"
     UNKNOWN = "unknown"
 
 
@@ -251,6 +257,16 @@ class Secret:
     def __repr__(self) -> str:
         """Show that there is a secret, and nothing of it."""
         return "Secret(***)"
+
+    def to_bytes(self) -> bytes:
+        """Return it in the form that is sealed."""
+        return json.dumps([self.username, self.password]).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Secret":
+        """Read it from the form that was sealed."""
+        username, password = json.loads(data)
+        return cls(username, password)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,91 @@
+"""The settings: read once, from `busytime.toml` and the environment over it."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from busytime.errors import ConfigurationError
+from busytime.model import BusyStatus
+
+_FILE = "busytime.toml"
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. In the environment a name is written `BUSYTIME_` and in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="BUSYTIME_", extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    home: Annotated[Path, Field(description="Directory of the database, the key file and Prefect's data.")] = Path(".busytime")
+    database_url: Annotated[SecretStr | None, Field(description="Database address; default: busytime.db in the home.")] = None
+    key: Annotated[SecretStr | None, Field(description="Master key as base64 text, instead of a key file.")] = None
+    key_file: Annotated[Path | None, Field(description="Key file, mode 0600; default: `key` in the home.")] = None
+
+    max_age_minutes: Annotated[int, Field(ge=1, le=10_080, description="How long an answer keeps a calendar known.")] = 30
+    horizon_days: Annotated[int, Field(ge=1, le=730, description="How many days ahead a harvest reads.")] = 60
+    busy_statuses: Annotated[frozenset[BusyStatus], Field(description="Statuses that make a time busy for bookings.")] = (
+        frozenset(BusyStatus)
+    )
+    batch_size: Annotated[int, Field(ge=1, le=100, description="Calendars in one request and transaction.")] = 100
+
+    basic_in_flight: Annotated[int, Field(ge=1, le=10, description="Requests at once under Basic authentication.")] = 2
+    request_deadline_seconds: Annotated[float, Field(gt=0, le=600, description="Deadline of one request.")] = 30.0
+    batch_deadline_seconds: Annotated[float, Field(gt=0, le=3600, description="Deadline of one batch of calendars.")] = 300.0
+    max_answer_bytes: Annotated[int, Field(ge=1024, description="Largest unpacked answer, in bytes.")] = 64 * 2**20
+
+    lockout_threshold: Annotated[int, Field(ge=2, le=1000, description="Refused log-ons at which the directory locks.")] = 5
+    lockout_window_minutes: Annotated[int, Field(ge=1, le=100_000, description="How long it counts them.")] = 30
+
+    @field_validator("home", "key_file")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- no .env file: two sources are enough
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        file = Path(os.environ.get("BUSYTIME_CONFIG", _FILE))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+    @property
+    def max_age(self) -> timedelta:
+        """How long an answer keeps a calendar known."""
+        return timedelta(minutes=self.max_age_minutes)
+
+    @property
+    def lockout_window(self) -> timedelta:
+        """How long a directory counts a refused log-on."""
+        return timedelta(minutes=self.lockout_window_minutes)
+
+    @property
+    def database_address(self) -> str:
+        """The database's address, password included: never show it."""
+        return self.database_url.get_secret_value() if self.database_url else f"sqlite:///{self.home / 'busytime.db'}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigurationError: Each wrong setting by its name, without its value.
+    """
+    file = os.environ.get("BUSYTIME_CONFIG")
+    if file and not Path(file).is_file():
+        raise ConfigurationError(f"BUSYTIME_CONFIG names {file}, which is not a file.")
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
+        raise ConfigurationError(f"A setting is wrong: {faults}. Settings stand in {file or _FILE} and in BUSYTIME_*.") from None
+    except ValueError as error:
+        raise ConfigurationError(f"{file or _FILE} is not a TOML file: {error}.") from None

@@ -1,0 +1,172 @@
+"""The workspace: what a process needs to work, put together from the settings.
+
+The one place where settings, key, database and server adapter meet. It must not know Prefect.
+"""
+
+import fcntl
+import getpass
+import platform
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+
+from busytime.connecting import Desk, open_breaker, open_secret
+from busytime.errors import AuthenticationError, ConfigurationError, KeyMissingError, NoConnectionError
+from busytime.ews.gateway import EWSCalendarGateway
+from busytime.model import Breaker, Endpoint, Secret
+from busytime.ports import CalendarGateway, Clock, RequestGuard
+from busytime.signing_in import BreakerGuard, LockoutPolicy, PersonalAttempt
+from busytime.store.connections import StoredConnection
+from busytime.store.database import check_version, current_version, open_engine, upgrade
+from busytime.store.unit_of_work import Store
+from busytime.vault import MasterKey, Vault
+from config.keys import key_path, read_key_text, write_key_file
+from config.settings import Settings, load_settings
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the present instant in aware UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass
+class Workspace:
+    """An opened home: settings, database and vault, and the gateways opened so far."""
+
+    settings: Settings
+    desk: Desk
+    _gateways: dict[tuple[int, int | None], CalendarGateway] = field(default_factory=dict)
+    _opening: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def store(self) -> Store:
+        """The database."""
+        return self.desk.store
+
+    @property
+    def clock(self) -> Clock:
+        """Tells the time."""
+        return self.desk.clock
+
+    def connection(self, connection_id: int) -> StoredConnection:
+        """Return an open connection.
+
+        Raises:
+            NoConnectionError: It was disconnected.
+        """
+        with self.store.read() as unit:
+            for connection in unit.connections.all_open():
+                if connection.id == connection_id:
+                    return connection
+        raise NoConnectionError("The connection was ended in the meantime: run `busytime connect EMAIL`.")
+
+    def gateway(self, connection: StoredConnection) -> CalendarGateway:
+        """Return the server as a connection sees it: one gateway for each version of its secret in this process."""
+        key = (connection.id, connection.credential_version)
+        with self._opening:
+            if key not in self._gateways:
+                secret = open_secret(self.desk, connection)
+                self._gateways[key] = self.open_gateway(connection.endpoint, secret, self._guard(connection))
+            return self._gateways[key]
+
+    def open_gateway(self, endpoint: Endpoint, secret: Secret, guard: RequestGuard | None = None) -> CalendarGateway:
+        """Return the server as a secret sees it; without a guard it is a person's own try, past the breaker."""
+        return EWSCalendarGateway(
+            endpoint,
+            secret,
+            guard or PersonalAttempt(),
+            request_deadline_seconds=self.settings.request_deadline_seconds,
+            max_answer_bytes=self.settings.max_answer_bytes,
+            max_connections=self.in_flight,
+        )
+
+    @property
+    def in_flight(self) -> int:
+        """Requests at once: never more than refused log-ons that the machine may cause."""
+        return max(1, min(self.settings.basic_in_flight, self.desk.policy.machine_share))
+
+    def _guard(self, connection: StoredConnection) -> BreakerGuard:
+        def is_open() -> bool:
+            with self.store.read() as unit:
+                return unit.connections.breaker(connection.id) is Breaker.OPEN
+
+        def on_refusal(_error: AuthenticationError) -> None:
+            open_breaker(self.desk, connection)
+
+        return BreakerGuard(is_open, on_refusal, self.in_flight)
+
+    def close(self) -> None:
+        """Close every connection to servers and to the database."""
+        for gateway in self._gateways.values():
+            gateway.close()
+        self._gateways.clear()
+        self.store.dispose()
+
+
+def open_workspace(settings: Settings | None = None, clock: Clock | None = None, *, upgrading: bool = False) -> Workspace:
+    """Open the home, and make an empty one ready: key file, database at head, installation.
+
+    Args:
+        settings: Default: read from file and environment.
+        clock: Default: the machine's.
+        upgrading: Bring an older database to the newest version instead of refusing it.
+
+    Raises:
+        ConfigurationError: The home or the database cannot be used; or it is older or newer than the code.
+        KeyMissingError: The key is missing, cannot be trusted, or is not this database's.
+    """
+    settings = settings or load_settings()
+    clock = clock or SystemClock()
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"BUSYTIME_HOME {settings.home} cannot be made: {error.strerror}.") from None
+    engine = open_engine(settings.database_address)
+    with _alone(settings):
+        version = current_version(engine)
+        vault = Vault([_master_key(settings, database_is_new=version is None)])
+        if version is None or upgrading:
+            upgrade(engine)
+    check_version(engine)
+    store = Store(engine, vault, clock)
+    store.make_installation()
+    store.audit_key  # noqa: B018 -- proves now, not in the middle of a run, that the key is this database's
+    policy = LockoutPolicy(settings.lockout_threshold, settings.lockout_window)
+    return Workspace(settings, Desk(store, vault, clock, policy, f"{getpass.getuser()}@{platform.node()}".lower()))
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Let one process at a time make the home ready."""
+    try:
+        with (settings.home / "ready.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise ConfigurationError(f"BUSYTIME_HOME {settings.home} cannot be written: {error.strerror}.") from None
+
+
+def _master_key(settings: Settings, *, database_is_new: bool) -> MasterKey:
+    text = read_key_text(settings)
+    if text is not None:
+        return MasterKey.from_text(text)
+    if not database_is_new:
+        raise KeyMissingError(
+            f"The key file {key_path(settings)} is not there, and the database holds secrets that only it opens: "
+            "restore it, or set BUSYTIME_KEY or BUSYTIME_KEY_FILE. Nothing was changed."
+        )
+    key = MasterKey.generate()
+    write_key_file(settings, key.to_text())
+    return key
+
+
+@cache
+def workspace() -> Workspace:
+    """Return this process's workspace, opened once."""
+    return open_workspace()
