@@ -59,7 +59,7 @@ class RunningSandbox:
 
     def control(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Call the control interface and return its JSON; `ControlError` if it refuses."""
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 (http to loopback)
             self.control_url + path,
             None if body is None else json.dumps(body).encode(),
             {"Content-Type": "application/json"},

@@ -7,6 +7,7 @@ the server's own `send`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from .operations.context import Context, named_mailboxes
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
 
 PATH = "/EWS/Exchange.asmx"
 _MAX_BODY = 32 * 1024 * 1024
@@ -72,19 +75,21 @@ class Exchange:
             await send_answer(send, 404, b"Not found", content_type=b"text/plain")
             return
         self.in_flight += 1
+        # Judged on arrival: who was there before is served.
+        crowded = 0 < self.limits.connections < self.in_flight
         try:
-            await self._serve(scope, receive, send)
+            await self._serve(scope, receive, send, crowded=crowded)
         finally:
             self.in_flight -= 1
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, *, crowded: bool) -> None:
         body = await _read_body(receive)
         if body is None:
             return
         incoming = self._receive(scope, body)
         if self.limits.latency_ms:
             await asyncio.sleep(self.limits.latency_ms / 1000)
-        answer = await self._answer(incoming)
+        answer = await self._answer(incoming, crowded=crowded)
         self._log(incoming, answer)
         if answer.drop:
             await abort(send)
@@ -108,10 +113,10 @@ class Exchange:
         mailboxes = [] if parsed is None else named_mailboxes(parsed.element, caller)
         return Incoming(parsed, fault, caller, logon, mailboxes)
 
-    async def _answer(self, incoming: Incoming) -> Answer:
+    async def _answer(self, incoming: Incoming, *, crowded: bool) -> Answer:
         if incoming.logon is not LogOn.GOOD:
             return refused(incoming.logon)
-        if self.limits.connections and self.in_flight > self.limits.connections:
+        if crowded:
             return faulty(CONNECTION_COUNT)
         hits = self.faults.strike(incoming.operation, incoming.mailboxes)
         instead = await before(hits, incoming.operation)
@@ -139,6 +144,10 @@ class Exchange:
             return Answer(200, envelope(operation(context, request.element)), context.code)
         except SoapFault as fault:
             return faulty(fault)
+        except Exception:  # noqa: BLE001 (the last resort of a server; it is logged)
+            # A client gets what Exchange would send; whoever runs the sandbox sees the cause.
+            _log.exception("%s failed", request.operation)
+            return faulty(SoapFault("ErrorInternalServerError", "An internal server error occurred."))
 
     def _log(self, incoming: Incoming, answer: Answer) -> None:
         self.journal.add(

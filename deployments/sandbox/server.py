@@ -101,7 +101,9 @@ def serve(options: SandboxOptions) -> None:
 
 
 def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named, or asyncio does not switch Nagle's algorithm off: answers would wait
+    # 40 ms for the client's acknowledgement of their first part.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((_LOOPBACK, port))
@@ -155,8 +157,6 @@ async def _run(
         with contextlib.suppress(RuntimeError, ValueError, NotImplementedError):
             # Only a process's main thread can do this; elsewhere the caller stops the loop.
             loop.add_signal_handler(number, stop)
-    if options.exit_with_stdin:
-        _stop_with_stdin(loop, stop)
     tasks = [
         asyncio.create_task(server.serve(sockets=[listener])) for server, listener in zip(servers, (ews, control), strict=True)
     ]
@@ -164,6 +164,8 @@ async def _run(
     while not all(server.started for server in servers) and not any(map(_done, tasks)):  # noqa: ASYNC110
         await asyncio.sleep(0.005)
     _announce(options, sandbox, files, ews, control)
+    if options.exit_with_stdin:
+        _stop_with_stdin(loop, stop)
     await asyncio.gather(*tasks)
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MAX_PAGES = 6
 _MAX_BLOBS = 6
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,10 @@ class Timeline:
 def _expand(item: Item, start: datetime, end: datetime) -> Iterable[Occurrence]:
     if item.series is None:
         yield Occurrence(item, item.start, item.end, item.status, item.subject)
+        return
+    # Rules are not followed to the ends of time: dates cannot be added to there.
+    start, end = max(start, _EARLIEST), min(end, _LATEST)
+    if start >= end:
         return
     for one in item.series.expand(start, end):
         yield _occurrence(item, one)

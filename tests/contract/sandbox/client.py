@@ -94,13 +94,9 @@ class Client:
 
     def call(self, content: str, *, zone: str | None = None) -> Answer:
         """Send one operation; a good answer must be valid."""
-        header = "" if zone is None else (
-            f'<t:TimeZoneContext><t:TimeZoneDefinition Id="{zone}"/></t:TimeZoneContext>'
-        )
+        header = "" if zone is None else (f'<t:TimeZoneContext><t:TimeZoneDefinition Id="{zone}"/></t:TimeZoneContext>')
         spaces = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NS.items() if prefix != "e")
-        answer = self.raw(
-            f"<s:Envelope {spaces}><s:Header>{header}</s:Header><s:Body>{content}</s:Body></s:Envelope>".encode()
-        )
+        answer = self.raw(f"<s:Envelope {spaces}><s:Header>{header}</s:Header><s:Body>{content}</s:Body></s:Envelope>".encode())
         if answer.status == 200:
             validate(answer.content)
         return answer
@@ -129,8 +125,7 @@ class Client:
 
     def get_folder(self, folder: str, *fields: str, base: str = "IdOnly") -> Answer:
         return self.call(
-            f"<m:GetFolder><m:FolderShape>{shape(base, fields)}</m:FolderShape>"
-            f"<m:FolderIds>{folder}</m:FolderIds></m:GetFolder>"
+            f"<m:GetFolder><m:FolderShape>{shape(base, fields)}</m:FolderShape><m:FolderIds>{folder}</m:FolderIds></m:GetFolder>"
         )
 
     def find_folder(self, folder: str, *fields: str, traversal: str = "Deep", base: str = "Default") -> Answer:
@@ -157,16 +152,12 @@ class Client:
 
     def get_item(self, *ids: str, fields: tuple[str, ...] = (), base: str = "IdOnly") -> Answer:
         items = "".join(f'<t:ItemId Id="{one}"/>' for one in ids)
-        return self.call(
-            f"<m:GetItem><m:ItemShape>{shape(base, fields)}</m:ItemShape><m:ItemIds>{items}</m:ItemIds></m:GetItem>"
-        )
+        return self.call(f"<m:GetItem><m:ItemShape>{shape(base, fields)}</m:ItemShape><m:ItemIds>{items}</m:ItemIds></m:GetItem>")
 
 
 def shape(base: str, fields: tuple[str, ...]) -> str:
     more = "".join(f'<t:FieldURI FieldURI="{one}"/>' for one in fields)
-    return f"<t:BaseShape>{base}</t:BaseShape>" + (
-        f"<t:AdditionalProperties>{more}</t:AdditionalProperties>" if more else ""
-    )
+    return f"<t:BaseShape>{base}</t:BaseShape>" + (f"<t:AdditionalProperties>{more}</t:AdditionalProperties>" if more else "")
 
 
 def calendar_of(owner: str, name: str = "calendar") -> str:

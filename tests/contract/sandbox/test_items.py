@@ -57,7 +57,7 @@ def test_more_than_two_years_are_too_many(client, owner):
     assert client.view(calendar_of(owner), end="2032-04-01T00:00:00Z").codes == ["ErrorCalendarViewRangeTooBig"]
 
 
-def test_a_view_backwards_and_a_view_of_the_inbox_are_refused(client, sandbox, owner):
+def test_a_view_backwards_and_a_view_of_the_inbox_are_refused(client, owner):
     backwards = client.view(calendar_of(owner), end="2030-01-01T00:00:00Z")
     assert backwards.codes == ["ErrorCalendarEndDateIsEarlierThanStartDate"]
     inbox = client.view('<t:DistinguishedFolderId Id="inbox"/>')
@@ -83,7 +83,9 @@ def test_an_occurrence_has_an_id_of_its_own(client, sandbox, owner, book):
     ids = [one.get("Id") for one in client.view(calendar_of(owner)).all(".//t:ItemId")]
     assert len({master, *ids}) == 4
     fields = ("calendar:CalendarItemType", "calendar:Start", "calendar:OriginalStart")
-    sandbox.control("PATCH", f"/appointments/{ids[1]}", {"start": "2030-03-05T12:00:00+00:00", "end": "2030-03-05T13:00:00+00:00"})
+    sandbox.control(
+        "PATCH", f"/appointments/{ids[1]}", {"start": "2030-03-05T12:00:00+00:00", "end": "2030-03-05T13:00:00+00:00"}
+    )
     answer = client.get_item(ids[0], ids[1], master, fields=fields)
     assert answer.texts(".//t:CalendarItemType") == ["Occurrence", "Exception", "RecurringMaster"]
     assert answer.texts(".//t:Start") == [NINE, "2030-03-05T12:00:00Z", NINE]
@@ -100,7 +102,7 @@ def test_all_properties_are_valid_in_views_and_items(client, owner, book):
     assert client.get_item(item, base="Default").texts(".//t:Location") == ["Röm"]
 
 
-def test_ids_that_are_none_and_items_that_are_gone(client, sandbox, owner, book):
+def test_ids_that_are_none_and_items_that_are_gone(client, sandbox, book):
     item = book()
     other = book()
     sandbox.control("DELETE", f"/appointments/{other}")
@@ -111,7 +113,7 @@ def test_ids_that_are_none_and_items_that_are_gone(client, sandbox, owner, book)
     ]
 
 
-def test_a_change_gives_a_new_change_key(client, sandbox, owner, book):
+def test_a_change_gives_a_new_change_key(client, sandbox, book):
     item = book()
     before = client.get_item(item).all(".//t:ItemId")[0].get("ChangeKey")
     sandbox.control("PATCH", f"/appointments/{item}", {"subject": "Other"})
