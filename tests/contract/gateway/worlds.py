@@ -1,0 +1,207 @@
+"""The worlds that the contract suite is played in: the fake, and the sandbox in both styles of rights."""
+
+import itertools
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from busytime.errors import AuthenticationError, Reason, ServerBusyError, UnsupportedServerError
+from busytime.ews import EWSCalendarGateway
+from busytime.model import BusyStatus, Endpoint, Secret, Unanswered, Window
+from tests.fakes.in_memory_gateway import InMemoryCalendarGateway
+
+SCHEMA = Path(__file__).resolve().parents[4] / "shared" / "ews-schema" / "messages.xsd"
+
+#: Far from everything that the sandbox generates.
+MONDAY = datetime(2031, 6, 2, tzinfo=UTC)
+WEEK = Window(MONDAY, MONDAY + timedelta(days=7))
+
+
+def at(day: int, hour: int, minute: int = 0) -> datetime:
+    return MONDAY + timedelta(days=day, hours=hour, minutes=minute)
+
+
+class CountingGuard:
+    """Counts permits and remembers what left them."""
+
+    def __init__(self):
+        self.taken = 0
+        self.held = 0
+        self.left_by = []
+
+    @contextmanager
+    def permit(self):
+        self.taken += 1
+        self.held += 1
+        try:
+            yield
+        except BaseException as error:
+            self.left_by.append(type(error))
+            raise
+        finally:
+            self.held -= 1
+
+
+def schema():
+    """Return the schema of requests, or ``None`` where it is not at hand."""
+    return etree.XMLSchema(etree.parse(SCHEMA)) if SCHEMA.is_file() else None
+
+
+class FakeWorld:
+    """The fake."""
+
+    def __init__(self):
+        self.guard = CountingGuard()
+        self.gateway = InMemoryCalendarGateway(self.guard)
+        self._numbers = itertools.count(1)
+
+    def owner(self):
+        address = f"person{next(self._numbers):04}@corp.example"
+        self.gateway.add_owner(address)
+        return address
+
+    def add(self, owner, start, end, status=BusyStatus.BUSY, folder=""):
+        if status is not None:
+            self.gateway.add(owner, start, end, status, folder)
+
+    def add_folder(self, owner, path):
+        self.gateway.add_folder(owner, path)
+
+    def close_root(self):
+        self.gateway.root_visible = False
+
+    def forbid(self, owner, folder=""):
+        self.gateway.owners[owner].folders[folder].level = "None"
+
+    def make_merged_only(self, owner):
+        self.gateway.owners[owner].merged_only = True
+
+    def make_no_data(self, owner):
+        self.gateway.owners[owner].answer = Unanswered(Reason.NO_DATA)
+
+    def make_no_calendar(self, owner):
+        self.gateway.owners[owner].answer = Unanswered(Reason.NO_CALENDAR, "ErrorNoCalendar")
+
+    def make_sick(self, owner):
+        self.gateway.owners[owner].sick = True
+
+    def make_busy(self, seconds):
+        self.gateway.fail("*", lambda: ServerBusyError("busy", back_off_seconds=seconds))
+
+    def block(self):
+        self.gateway.fail("*", lambda: UnsupportedServerError("blocked", reason=Reason.EWS_BLOCKED))
+
+    @contextmanager
+    def wrong_password(self):
+        self.gateway.fail("*", lambda: AuthenticationError("refused"))
+        yield self.gateway
+
+    def mend(self):
+        self.gateway.mend()
+
+    def close(self):
+        self.gateway.close()
+
+
+class SandboxWorld:
+    """The sandbox, through the real adapter; every request is held against the schema."""
+
+    def __init__(self, sandbox, numbers):
+        self._sandbox = sandbox
+        self._numbers = numbers
+        self._schema = schema()
+        self.sent = []
+        self.guard = CountingGuard()
+        self.gateway = self._open(sandbox.password)
+        self.mend()
+
+    def _open(self, password):
+        endpoint = Endpoint(self._sandbox.email, self._sandbox.ews_url, ca_pem=Path(self._sandbox.ca_file).read_text())
+        gateway = EWSCalendarGateway(endpoint, Secret(self._sandbox.email, password), self.guard, request_deadline_seconds=10)
+        transport = gateway._transport
+        send = transport.send
+
+        def recorded(envelope, what, read):
+            self._check(envelope)
+            return send(envelope, what, read)
+
+        transport.send = recorded
+        return gateway
+
+    def _check(self, envelope):
+        self.sent.append(envelope)
+        if self._schema is not None:
+            body = etree.fromstring(envelope).find("{http://schemas.xmlsoap.org/soap/envelope/}Body")
+            self._schema.assertValid(etree.fromstring(etree.tostring(body[0])))
+
+    def owner(self):
+        return f"owner{next(self._numbers):04}@corp.example"
+
+    def add(self, owner, start, end, status=BusyStatus.BUSY, folder=""):
+        names = {"busy": "Busy", "tentative": "Tentative", "out_of_office": "OOF", "working_elsewhere": "WorkingElsewhere"}
+        body = {"owner": owner, "folder": folder, "start": start.isoformat(), "end": end.isoformat(), "subject": "A secret"}
+        self._sandbox.control("POST", "/appointments", {**body, "status": names[status] if status else "Free"})
+
+    def add_folder(self, owner, path):
+        self._sandbox.control("POST", "/calendars", {"owner": owner, "folder": path})
+        if path.startswith("../"):  # one beside the calendar inherits nothing from it
+            order = {"owner": owner, "folder": path, "grantee": self._sandbox.email, "level": "Editor"}
+            self._sandbox.control("POST", "/permission", order)
+
+    def close_root(self):
+        self._sandbox.control("POST", "/limits", {"root_visible": False})
+
+    def forbid(self, owner, folder=""):
+        for grantee in (self._sandbox.email, "Default"):
+            order = {"owner": owner, "folder": folder, "grantee": grantee, "level": "None"}
+            self._sandbox.control("POST", "/permission", order)
+
+    def _kind(self, owner, kind):
+        self._sandbox.control("POST", "/mailbox", {"owner": owner, "kind": kind})
+
+    def make_merged_only(self, owner):
+        self._kind(owner, "merged_only")
+
+    def make_no_data(self, owner):
+        self._kind(owner, "no_data")
+
+    def make_no_calendar(self, owner):
+        self._kind(owner, "no_calendar")
+
+    def _fault(self, kind, **more):
+        self._sandbox.control("POST", "/faults", {"kind": kind, "operation": "*", "share": 1.0, **more})
+
+    def make_sick(self, owner):
+        self._fault("sick_mailbox", mailbox=owner)
+
+    def make_busy(self, seconds):
+        self._fault("server_busy", count=1, back_off_ms=int(seconds * 1000))
+
+    def block(self):
+        self._fault("http_403", count=1)
+
+    @contextmanager
+    def wrong_password(self):
+        gateway = self._open("not the password")
+        try:
+            yield gateway
+        finally:
+            gateway.close()
+
+    def mend(self):
+        self._sandbox.control("DELETE", "/faults")
+        self._sandbox.control("POST", "/limits", {"root_visible": True})
+
+    def close(self):
+        self.gateway.close()
+
+
+def skip_without_schema():
+    """Return the schema, or skip."""
+    found = schema()
+    if found is None:
+        pytest.skip("../shared/ews-schema is not there: requests cannot be validated")
+    return found
