@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from deployments.sandbox.directory import LogOn
 from deployments.sandbox.faults import Fault, FaultKind
 from deployments.sandbox.soap import TYPES, OperationError, SoapFault, envelope, failure, response
+from deployments.sandbox.wire import Receive, pause
 
 _CHALLENGE = (b"www-authenticate", b'Basic realm="corp.example"')
 CONNECTION_COUNT = SoapFault(
@@ -42,7 +42,7 @@ def faulty(fault: SoapFault) -> Answer:
     return Answer(500, fault.body(), fault.code)
 
 
-async def before(hits: list[Fault], operation: str) -> Answer | None:
+async def before(hits: list[Fault], operation: str, receive: Receive) -> Answer | None:
     """Carry out the faults that come before the operation.
 
     Returns:
@@ -50,7 +50,7 @@ async def before(hits: list[Fault], operation: str) -> Answer | None:
     """
     for hit in hits:
         if hit.kind in _PATIENCE:
-            await asyncio.sleep(_PATIENCE[hit.kind] if hit.seconds is None else hit.seconds)
+            await pause(receive, _PATIENCE[hit.kind] if hit.seconds is None else hit.seconds)
         elif hit.kind in _INSTEAD:
             return _INSTEAD[hit.kind](hit, operation)
     return None

@@ -6,10 +6,9 @@ the server's own `send`.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,14 +26,12 @@ from deployments.sandbox.soap import (
     parse,
     schema_fault,
 )
-from deployments.sandbox.wire import abort, dribble, send_answer
+from deployments.sandbox.wire import Receive, Send, abort, dribble, pause, send_answer
 from deployments.sandbox.zones import zone_of
 
 from .operations.context import Context, named_mailboxes
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
 
@@ -88,13 +85,13 @@ class Exchange:
             return
         incoming = self._receive(scope, body)
         if self.limits.latency_ms:
-            await asyncio.sleep(self.limits.latency_ms / 1000)
-        answer = await self._answer(incoming, crowded=crowded)
+            await pause(receive, self.limits.latency_ms / 1000)
+        answer = await self._answer(incoming, receive, crowded=crowded)
         self._log(incoming, answer)
         if answer.drop:
             await abort(send)
         elif answer.pause is not None:
-            await dribble(send, answer.status, answer.body, answer.pause)
+            await dribble(send, receive, answer.status, answer.body, answer.pause)
         else:
             await send_answer(send, answer.status, answer.body, headers=answer.headers)
 
@@ -113,13 +110,13 @@ class Exchange:
         mailboxes = [] if parsed is None else named_mailboxes(parsed.element, caller)
         return Incoming(parsed, fault, caller, logon, mailboxes)
 
-    async def _answer(self, incoming: Incoming, *, crowded: bool) -> Answer:
+    async def _answer(self, incoming: Incoming, receive: Receive, *, crowded: bool) -> Answer:
         if incoming.logon is not LogOn.GOOD:
             return refused(incoming.logon)
         if crowded:
             return faulty(CONNECTION_COUNT)
         hits = self.faults.strike(incoming.operation, incoming.mailboxes)
-        instead = await before(hits, incoming.operation)
+        instead = await before(hits, incoming.operation, receive)
         answer = instead if instead is not None else self._run(incoming)
         after(hits, answer)
         return answer

@@ -34,6 +34,11 @@ class Changes:
     moved: dict[datetime, tuple[datetime, datetime]] = field(default_factory=dict)
     deleted: set[datetime] = field(default_factory=set)
 
+    def moved_ones(self) -> list[Instance]:
+        """Return the moved occurrences that were not deleted."""
+        moved = {key: times for key, times in self.moved.items() if key not in self.deleted}
+        return [Instance(key, *times, is_exception=True) for key, times in moved.items()]
+
     def apply(self, instances: list[Instance]) -> list[Instance]:
         """Return the occurrences as they are after the owner's changes."""
         kept = []
@@ -106,6 +111,9 @@ class ComponentSeries:
         )
         read = [self._instance(component) for component in found]
         kept = self.changes.apply([one for one in read if one is not None])
+        # One that was moved here from far away is not found by its rule.
+        known = {one.original for one in kept}
+        kept += [one for one in self.changes.moved_ones() if one.original not in known]
         return [one for one in kept if one.start <= end and one.end >= start]
 
     def _instance(self, component: Any) -> Instance | None:

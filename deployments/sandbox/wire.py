@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 _PIECE = 8
 
@@ -35,7 +38,17 @@ async def _send_head(
     await send({"type": "http.response.start", "status": status, "headers": head})
 
 
-async def dribble(send: Send, status: int, body: bytes, pause: float) -> None:
+async def pause(receive: Receive, seconds: float) -> None:
+    """Wait, but no longer than the client does.
+
+    What a client asked for takes effect even if it has left; it just does not occupy the server.
+    """
+    with contextlib.suppress(TimeoutError):
+        # The body was read, so the only message left is that the client has gone.
+        await asyncio.wait_for(receive(), seconds)
+
+
+async def dribble(send: Send, receive: Receive, status: int, body: bytes, seconds: float) -> None:
     """Send a few bytes at a time until the body or the client's patience ends."""
     await _send_head(send, status, len(body), [], b"text/xml; charset=utf-8")
     for start in range(0, len(body), _PIECE):
@@ -44,7 +57,7 @@ async def dribble(send: Send, status: int, body: bytes, pause: float) -> None:
         piece = body[start : start + _PIECE]
         more = start + _PIECE < len(body)
         await send({"type": "http.response.body", "body": piece, "more_body": more})
-        await asyncio.sleep(pause)
+        await pause(receive, seconds)
 
 
 async def abort(send: Send) -> None:

@@ -49,6 +49,23 @@ def test_too_many_objects(client, sandbox, owner):
     assert client.availability(owner).fault == "ErrorTooManyObjectsOpened"
 
 
+def test_failed_messages_of_every_operation_are_valid(client, sandbox, owner, book):
+    item = book()
+    order(sandbox, "too_many_objects")
+    answers = [
+        client.find_folder(calendar_of(owner)),
+        client.view(calendar_of(owner)),
+        client.get_item(item),
+        client.call('<m:ResolveNames ReturnFullContactData="false"><m:UnresolvedEntry>x</m:UnresolvedEntry></m:ResolveNames>'),
+        client.call("<m:GetServerTimeZones/>"),
+        client.call(
+            '<m:ConvertId DestinationFormat="EntryId"><m:SourceIds>'
+            '<t:AlternateId Format="EwsId" Id="x" Mailbox="x"/></m:SourceIds></m:ConvertId>'
+        ),
+    ]
+    assert [one.codes for one in answers] == [["ErrorTooManyObjectsOpened"]] * 6
+
+
 def test_a_fault_strikes_its_operation_only_and_its_count_often(client, sandbox, owner):
     order(sandbox, "http_503", operation="GetFolder", count=2)
     assert client.availability(owner).status == 200
@@ -87,6 +104,20 @@ def test_a_stalled_mailbox_stalls_nobody_else(client, sandbox, owner):
         stalled.availability(owner)
     stalled.close()
     assert client.availability("owner0001@corp.example").status == 200
+
+
+def test_who_leaves_a_stalled_request_does_not_occupy_the_server(client, sandbox, owner):
+    sandbox.control("POST", "/limits", {"connections": 1})
+    order(sandbox, "stalled_mailbox", mailbox=owner, seconds=3600, count=1)
+    stalled = Client(sandbox)
+    stalled.connection.timeout = 0.3
+    with pytest.raises(TimeoutError):
+        stalled.availability(owner)
+    stalled.close()
+    last = sandbox.log()
+    while not last or last[-1]["mailboxes"] != [owner]:
+        last = sandbox.log()
+    assert client.availability(owner).status == 200
 
 
 def test_a_delay_only_takes_time(client, sandbox, owner):

@@ -156,3 +156,14 @@ def test_private_items_are_shown_as_the_policy_says(client, sandbox, owner, book
     answer = client.view(calendar_of(owner), "item:Subject", *TIMES)
     assert answer.texts(".//t:Subject") == subjects
     assert client.get_item(item).codes == (["NoError"] if subjects else ["ErrorItemNotFound"])
+
+
+def test_an_occurrence_can_be_moved_into_another_year(client, sandbox, owner, book):
+    book(rrule="FREQ=DAILY;COUNT=2")
+    first = client.view(calendar_of(owner)).all(".//t:ItemId")[0].get("Id")
+    far = {"start": "2032-05-01T09:00:00+00:00", "end": "2032-05-01T10:00:00+00:00"}
+    sandbox.control("PATCH", f"/appointments/{first}", far)
+    assert client.view(calendar_of(owner), *TIMES).texts(".//t:Start") == ["2030-03-05T09:00:00Z"]
+    later = client.view(calendar_of(owner), *TIMES, start="2032-04-01T00:00:00Z", end="2032-06-01T00:00:00Z")
+    assert later.texts(".//t:Start") == ["2032-05-01T09:00:00Z"]
+    assert client.get_item(first, fields=TIMES).texts(".//t:Start") == ["2032-05-01T09:00:00Z"]
