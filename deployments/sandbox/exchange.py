@@ -6,6 +6,7 @@ the server's own `send`.
 
 from __future__ import annotations
 
+import gzip
 import logging
 import time
 from collections.abc import MutableMapping
@@ -93,14 +94,13 @@ class Exchange:
         elif answer.pause is not None:
             await dribble(send, receive, answer.status, answer.body, answer.pause)
         else:
+            if self.limits.gzip and "gzip" in _header(scope, b"accept-encoding"):
+                answer.body = gzip.compress(answer.body, compresslevel=1)
+                answer.headers.append((b"content-encoding", b"gzip"))
             await send_answer(send, answer.status, answer.body, headers=answer.headers)
 
     def _receive(self, scope: Scope, body: bytes) -> Incoming:
-        authorization = next(
-            (value.decode("latin-1") for key, value in scope["headers"] if key == b"authorization"),
-            None,
-        )
-        logon, caller = self.directory.log_on(authorization)
+        logon, caller = self.directory.log_on(_header(scope, b"authorization"))
         parsed, fault = None, None
         if scope["method"] == "POST":
             try:
@@ -155,6 +155,10 @@ class Exchange:
             code=answer.code,
             refused_logon=answer.refused_logon,
         )
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
 async def _read_body(receive: Receive) -> bytes | None:

@@ -34,6 +34,8 @@ class Limits:
     availability_items: int = 1000
     view_items: int = 1000
     latency_ms: float = 0.0
+    # Answers are packed for clients that accept it.
+    gzip: bool = False
     # Details and subjects are sent although only free/busy was asked, as one server does.
     send_details: bool = False
     # Appointments that only touch the window's edge come too.

@@ -74,6 +74,8 @@ class Client:
         self.sandbox = sandbox
         self.user = user or sandbox.email
         self.password = password or sandbox.password
+        self.headers = {"Content-Type": "text/xml; charset=utf-8"}
+        self.last_body: bytes | None = None
         context = ssl.create_default_context(cafile=sandbox.ca_file)
         # What Python 3.13 does by itself.
         context.verify_flags |= ssl.VERIFY_X509_STRICT
@@ -84,7 +86,8 @@ class Client:
         self.connection.close()
 
     def raw(self, body: bytes | None, *, method: str = "POST", log_on: bool = True, path: str | None = None) -> Answer:
-        headers = {"Content-Type": "text/xml; charset=utf-8"}
+        self.last_body = body
+        headers = dict(self.headers)
         if log_on:
             token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
             headers["Authorization"] = f"Basic {token}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -150,3 +151,14 @@ def test_the_schema_is_at_hand():
     require_schema()
     with pytest.raises(Exception, match=r"not expected|No matching"):
         validate(parse(ENVELOPE.format("<m:GetFolderResponse><m:Nonsense/></m:GetFolderResponse>").encode()).element)
+
+
+def test_answers_are_packed_only_if_the_policy_and_the_client_say_so(client, sandbox, owner):
+    plain = client.availability(owner)
+    assert "content-encoding" not in plain.headers
+    sandbox.control("POST", "/limits", {"gzip": True})
+    assert "content-encoding" not in client.availability(owner).headers
+    client.headers["Accept-Encoding"] = "gzip, deflate"
+    packed = client.raw(client.last_body)
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
