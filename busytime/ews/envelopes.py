@@ -17,6 +17,7 @@ from exchangelib import folders as _folders
 from exchangelib import items as _items
 from exchangelib import properties as _properties
 from exchangelib import services as _services
+from lxml import etree
 
 from busytime.errors import ConfigurationError
 from busytime.ews.session import VERSION
@@ -76,10 +77,10 @@ def _utc_zone() -> Any:
 
 
 @lru_cache(maxsize=16)
-def _availability_template(window: Window, *, merged: bool) -> Any:
-    """Build a request for one mailbox; never changed, only copied."""
+def _availability_template(window: Window, *, merged: bool) -> bytes:
+    """Build a request for one mailbox, as text: threads may not share a tree."""
     service = services.GetUserAvailability(protocol=_protocol())
-    return service.get_payload(
+    payload = service.get_payload(
         mailbox_data=[prop.MailboxData(email="owner@owner.invalid", attendee_type="Required", exclude_conflicts=False)],
         timezone=_utc_zone(),
         free_busy_view_options=prop.FreeBusyViewOptions(
@@ -88,6 +89,8 @@ def _availability_template(window: Window, *, merged: bool) -> Any:
             requested_view="FreeBusyMerged" if merged else "FreeBusy",
         ),
     )
+    template: bytes = etree.tostring(payload)
+    return template
 
 
 def availability(owners: Sequence[str], window: Window, *, merged: bool = False) -> bytes:
@@ -104,7 +107,7 @@ def availability(owners: Sequence[str], window: Window, *, merged: bool = False)
     Raises:
         ConfigurationError: An address holds a character that no request can carry.
     """
-    payload = deepcopy(_availability_template(window, merged=merged))
+    payload: Any = etree.fromstring(_availability_template(window, merged=merged))
     array = payload.find("m:MailboxDataArray", namespaces=NAMESPACES)
     template = array[0]
     array.remove(template)
@@ -115,11 +118,11 @@ def availability(owners: Sequence[str], window: Window, *, merged: bool = False)
     return _wrap(services.GetUserAvailability(protocol=_protocol()), payload)
 
 
-def _carried(address: str) -> str:
-    # XML has no way to write a control character, and lxml refuses one with an error of its own.
-    if address.isprintable():
-        return address
-    raise ConfigurationError("An owner's address holds a control character; correct the roster.")
+def _carried(name: str) -> str:
+    # XML has no way to write a control character: lxml fails on one, and exchangelib sends another in its stead.
+    if name.isprintable():
+        return name
+    raise ConfigurationError("An address or folder id holds a control character; correct the roster.")
 
 
 def _folder(distinguished: str, owner: str) -> Any:
@@ -163,7 +166,7 @@ def calendar_view(folder_id: str, window: Window) -> bytes:
     wanted = [fields.FieldPath(field=items.CalendarItem.get_field_by_fieldname(name)) for name in names]
     view = prop.CalendarView(start=_instant(window.start), end=_end_of(window))
     payload = service.get_payload(
-        folders=[prop.FolderId(id=folder_id)],
+        folders=[prop.FolderId(id=_carried(folder_id))],
         additional_fields=wanted,
         restriction=None,
         order_fields=None,

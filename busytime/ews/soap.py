@@ -67,7 +67,9 @@ def back_off_of(element: Element) -> float | None:
 
 
 def refusal_in(message: Element | None) -> Refusal | None:
-    """Return what a response message refuses with, or ``None`` where it is a success or a warning with an answer.
+    """Return what a response message refuses with, or ``None`` where it is a success.
+
+    A warning is a refusal too: it means that the server stopped before this part of the answer.
 
     Raises:
         Unreadable: The message is missing or has no class.

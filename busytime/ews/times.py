@@ -44,6 +44,8 @@ class InstantCache(dict[str, datetime]):
             instant = datetime.fromisoformat(text + "+00:00")
         except ValueError:
             instant = parse_instant(text)
+        if instant.tzinfo is None:  # a date alone: what was added was taken for its time
+            raise ValueError("not an instant")
         self[text] = instant
         return instant
 

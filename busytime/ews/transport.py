@@ -116,11 +116,15 @@ class Transport:
         if error is not None:
             return error
         body = read_body(response, self._max_answer_bytes)
-        if looks_like_html(body):
-            if response.status_code == 500:  # noqa: PLR2004 -- an HTTP status
+        failed = response.status_code == 500  # noqa: PLR2004 -- an HTTP status: a fault, or an error page
+        try:
+            answer = payload_of(parse_xml(body))
+        except Unreadable:
+            if failed:
                 return make_error(SpoiltAnswerError, Reason.SERVER_ERROR, request, detail="http_500")
-            return not_ews_error(request)
-        answer = payload_of(parse_xml(body))
+            if looks_like_html(body):
+                return not_ews_error(request)
+            raise
         outcome = answer if isinstance(answer, Refusal) else read(answer)
         if isinstance(outcome, Refusal):
             return code_error(outcome.code, request, outcome.back_off_seconds)

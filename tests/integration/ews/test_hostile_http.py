@@ -1,9 +1,11 @@
 """Servers that answer wrongly, slowly, too much, or not at all."""
 
+import base64
 import gzip
 import logging
 import socket
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -104,6 +106,46 @@ def test_http_statuses_are_told_apart(connect, guard, status, headers, kind, rea
     assert error.reason is reason
     assert guard.left_by == [error]
     assert len(server.received) == 1
+
+
+def test_error_page_without_content_is_an_error_of_the_server(connect):
+    with serving(answering("", "500 Internal Server Error")) as server:
+        error = failure_of(connect(server.url()))
+    assert error.reason is Reason.SERVER_ERROR
+
+
+def test_environment_names_no_proxy_and_no_other_log_on(connect, monkeypatch, tmp_path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password else")
+    netrc.chmod(0o600)
+    with serving(answering(GOOD)) as proxy, serving(answering(GOOD)) as server:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url(""))
+        monkeypatch.setenv("NETRC", str(netrc))
+        connect(server.url()).read_availability(["ana@corp.example"], WINDOW)
+    assert proxy.connections == 0
+    expected = base64.b64encode(f"busytime@corp.example:{PASSWORD}".encode())
+    assert b"Authorization: Basic " + expected in server.received[0]
+
+
+def test_threads_share_the_connections_and_get_their_own_answers(connect):
+    def play(server, connection):
+        while request := server.read_request(connection):
+            day = request.partition(b"<t:Address>owner")[2][:2].decode()
+            connection.sendall(response(availability(mailbox(event(f"2026-12-{day}T09:00:00", f"2026-12-{day}T10:00:00")))))
+
+    with serving(play) as server:
+        gateway = connect(server.url(), max_connections=2)
+
+        def read(day):
+            (answer,) = gateway.read_availability([f"owner{day:02}@corp.example"], WINDOW)
+            return answer.intervals[0][0].day
+
+        with ThreadPoolExecutor(8) as threads:
+            days = list(threads.map(read, [*range(1, 29)] * 2))
+        gateway.close()
+    assert days == [*range(1, 29)] * 2
+    assert server.connections == 2
 
 
 def test_retry_after_is_kept(connect):
