@@ -26,7 +26,7 @@ _DAYS_AFTER = 77
 _SATURDAY = 5
 # The chance of a first single appointment on a working day and at the weekend; a next one is half
 # as likely each time. With the two series it makes about sixty appointments in 62 days.
-_WORKING_DAY = 0.66
+_WORKING_DAY = 0.69
 _WEEKEND = 0.06
 _WHOLE_DAYS, _PRIVATE, _CANCELLED = 0.04, 0.08, 0.01
 _FIRST = ("Ana", "Bo", "Chidi", "Dana", "Eva", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Keiko")
