@@ -1,10 +1,7 @@
 """Servers that answer wrongly, slowly, too much, or not at all."""
 
 import base64
-import gzip
 import logging
-import socket
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -21,42 +18,20 @@ from busytime.errors import (
 )
 from busytime.model import BusyTime
 from tests.integration.ews.conftest import PASSWORD, WINDOW
+from tests.integration.ews.failing import GOOD, failure_of
 from tests.integration.ews.hostile import (
     SUBJECT,
     answering,
     availability,
-    bomb,
     event,
     fault,
     folder_error,
     mailbox,
     response,
     serving,
-    soap,
 )
 
-DETAILS = f"<t:CalendarEventDetails><t:Subject>{SUBJECT}</t:Subject></t:CalendarEventDetails>"
-GOOD = availability(mailbox(event("2026-11-24T09:00:00", "2026-11-24T10:00:00", more=DETAILS)))
-LAUGHS = (
-    '<!DOCTYPE s:Envelope [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">'
-    '<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]>'
-)
 HTML = f"<!DOCTYPE html><html><head><title>Outlook</title></head><body>{SUBJECT}</body></html>"
-
-
-def failure_of(gateway):
-    """Return what reading one owner's busy time raises, after looking for leaks in all that could be printed."""
-    with pytest.raises(BusyTimeError) as caught:
-        gateway.read_availability(["ana@corp.example"], WINDOW)
-    error = caught.value
-    printed = "".join(traceback.format_exception(error)) + repr(error) + str(error.detail)
-    assert SUBJECT not in printed
-    assert PASSWORD not in printed
-    assert "Envelope" not in printed
-    assert error.__cause__ is None
-    assert error.__context__ is None
-    assert "ana@corp.example" in str(error)
-    return error
 
 
 def test_details_sent_unasked_are_never_touched(connect):
@@ -167,164 +142,6 @@ def test_nothing_is_sent_to_the_host_of_a_redirect(connect):
     ):
         failure_of(connect(server.url()))
     assert other.connections == 0
-
-
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        ("", Reason.MALFORMED_ANSWER),
-        ("not xml at all", Reason.MALFORMED_ANSWER),
-        ("<a><b></a>", Reason.MALFORMED_ANSWER),
-        (f"<note>{SUBJECT}</note>", Reason.MALFORMED_ANSWER),
-        (soap(""), Reason.MALFORMED_ANSWER),
-        (soap("<m:GetFolderResponse/>"), Reason.MALFORMED_ANSWER),
-        (LAUGHS + soap("&c;"), Reason.MALFORMED_ANSWER),
-        (LAUGHS + GOOD, Reason.MALFORMED_ANSWER),
-        ('<!DOCTYPE x SYSTEM "file:///etc/hostname">' + GOOD, Reason.MALFORMED_ANSWER),
-        ("<!-- c -->\n<?pi x?>" + LAUGHS + GOOD, Reason.MALFORMED_ANSWER),
-        (("\ufeff" + GOOD).encode("utf-16-le"), Reason.MALFORMED_ANSWER),
-        (
-            ('<?xml version="1.0" encoding="utf-7"?>' + GOOD).replace("Busy<", "\u00e4<").encode("latin-1"),
-            Reason.MALFORMED_ANSWER,
-        ),
-        (f"<{SUBJECT.replace(' ', '_')}>&nbsp;</x>", Reason.MALFORMED_ANSWER),
-    ],
-)
-def test_answers_that_cannot_be_read(connect, body, reason):
-    with serving(answering(body)) as server:
-        error = failure_of(connect(server.url()))
-    assert type(error) is SpoiltAnswerError
-    assert error.reason is reason
-
-
-def test_characters_that_xml_forbids_do_not_spoil_an_answer(connect):
-    body = GOOD.replace(SUBJECT, "bell &#x7; and &#11; and &#x41;")
-    with serving(answering(body)) as server:
-        (answer,) = connect(server.url()).read_availability(["ana@corp.example"], WINDOW)
-    assert isinstance(answer, BusyTime)
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "x-gzip"])
-def test_packed_answer_is_read(connect, encoding):
-    packed = gzip.compress(GOOD[:50].encode()) + gzip.compress(GOOD[50:].encode())
-    with serving(answering(packed, headers=[f"Content-Encoding: {encoding}"])) as server:
-        (answer,) = connect(server.url()).read_availability(["ana@corp.example"], WINDOW)
-    assert isinstance(answer, BusyTime)
-
-
-@pytest.mark.parametrize(
-    ("body", "encoding", "reason"),
-    [
-        (bomb(64), "gzip", Reason.ANSWER_TOO_LARGE),
-        (b" " * (2**20 + 1), "identity", Reason.ANSWER_TOO_LARGE),
-        (gzip.compress(bomb(8)), "gzip, gzip", Reason.MALFORMED_ANSWER),
-        (b"\x1f\x8b broken", "gzip", Reason.MALFORMED_ANSWER),
-        (gzip.compress(GOOD.encode())[:-12], "gzip", Reason.CONNECTION_LOST),
-        (GOOD.encode(), "br", Reason.MALFORMED_ANSWER),
-    ],
-)
-def test_packings_have_limits(connect, body, encoding, reason):
-    with serving(answering(body, headers=[f"Content-Encoding: {encoding}"])) as server:
-        error = failure_of(connect(server.url(), max_answer_bytes=2**20))
-    assert error.reason is reason
-
-
-def test_large_answer_within_the_limit_is_read(connect):
-    padding = "<!-- " + "x" * 20_000 + " -->"
-    with serving(answering(GOOD.replace("<s:Body>", "<s:Body>" + padding * 600))) as server:
-        (answer,) = connect(server.url()).read_availability(["ana@corp.example"], WINDOW)
-    assert isinstance(answer, BusyTime)
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        (response(GOOD, length=len(GOOD) + 500), Reason.CONNECTION_LOST),
-        (response(GOOD, length=len(GOOD) - 20), Reason.MALFORMED_ANSWER),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nabc", Reason.CONNECTION_LOST),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\nabc", Reason.CONNECTION_LOST),
-        (b"", Reason.CONNECTION_LOST),
-        (b"HTTP/1.1 200 OK\r\nContent-Le", Reason.MALFORMED_ANSWER),
-        (SUBJECT.encode() + b"\r\n\r\n", Reason.MALFORMED_ANSWER),
-    ],
-)
-def test_broken_http_is_a_spoilt_answer(connect, answer, reason):
-    def play(server, connection):
-        server.read_request(connection)
-        return answer
-
-    with serving(play) as server:
-        error = failure_of(connect(server.url()))
-    assert type(error) is SpoiltAnswerError
-    assert error.reason in {reason, Reason.CONNECTION_LOST}
-
-
-def dribble(data):
-    def play(server, connection):
-        server.read_request(connection)
-        for place in range(len(data)):
-            connection.sendall(data[place : place + 1])
-            if server.closing.wait(0.05):
-                return
-
-    return play
-
-
-@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n"])
-def test_dribble_in_headers_and_body_meets_the_deadline(connect, head):
-    def play(server, connection):
-        server.read_request(connection)
-        connection.sendall(head)
-        while not server.closing.wait(0.05):
-            connection.sendall(b"X-A: b\r\n")
-
-    with serving(play) as server:
-        error = failure_of(connect(server.url(), deadline=0.5))
-    assert (type(error), error.reason) == (SpoiltAnswerError, Reason.TIMED_OUT)
-
-
-def test_dribbled_status_line_meets_the_deadline(connect):
-    with serving(dribble(b"HTTP/1.1 200 OK" + b" " * 2000)) as server:
-        error = failure_of(connect(server.url(), deadline=0.5))
-    assert error.reason is Reason.TIMED_OUT
-
-
-def test_endless_interim_answers_meet_the_deadline(connect):
-    def play(server, connection):
-        server.read_request(connection)
-        while not server.closing.wait(0.01):
-            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    with serving(play) as server:
-        error = failure_of(connect(server.url(), deadline=0.5))
-    assert error.reason is Reason.TIMED_OUT
-
-
-def test_silent_server_meets_the_deadline(connect):
-    def play(server, connection):
-        server.read_request(connection)
-        server.closing.wait(5)
-
-    with serving(play) as server:
-        error = failure_of(connect(server.url(), deadline=0.3))
-    assert (type(error), error.reason) == (SpoiltAnswerError, Reason.TIMED_OUT)
-
-
-def test_port_that_nobody_listens_on_is_unavailable(connect):
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    error = failure_of(connect(f"http://127.0.0.1:{port}/EWS/Exchange.asmx"))
-    assert (type(error), error.reason) == (ServerUnavailableError, Reason.SERVER_UNREACHABLE)
-
-
-def test_name_that_does_not_resolve_is_unavailable(connect, monkeypatch):
-    def no_such_name(*_args, **_kwargs):
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
-    error = failure_of(connect("https://mail.corp.example/EWS/Exchange.asmx"))
-    assert (type(error), error.reason) == (ServerUnavailableError, Reason.SERVER_UNREACHABLE)
-    assert "mail.corp.example" in str(error)
 
 
 BACK_OFF = (
