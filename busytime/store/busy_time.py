@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, true, update
 
 from busytime.coverage import CoverageChanges, CoverageRow
 from busytime.errors import Reason
@@ -36,11 +36,29 @@ class BusyTimeRepository:
 
     def coverage(self, calendar_ids: Sequence[int]) -> dict[int, list[CoverageRow]]:
         """Return the current coverage rows of each calendar that has some."""
-        query = select(coverage).where(coverage.c.calendar_id.in_(calendar_ids), coverage.c.valid_to.is_(None))
+        return self._coverage(coverage.c.calendar_id.in_(calendar_ids))
+
+    def current_coverage(self) -> dict[int, list[CoverageRow]]:
+        """Return the current coverage rows of all calendars."""
+        return self._coverage(true())
+
+    def _coverage(self, chosen: ColumnElement[bool]) -> dict[int, list[CoverageRow]]:
+        query = select(coverage).where(chosen, coverage.c.valid_to.is_(None))
         found: dict[int, list[CoverageRow]] = defaultdict(list)
         for row in self._connection.execute(query):
             found[row.calendar_id].append(_coverage_row(row))
         return found
+
+    def failing(self, calendar_ids: Sequence[int]) -> frozenset[int]:
+        """Return the calendars that gave no answer the last time."""
+        query = select(coverage.c.calendar_id).where(coverage.c.valid_to.is_(None), coverage.c.failures > 0)
+        return frozenset(self._connection.execute(query).scalars()) & frozenset(calendar_ids)
+
+    def touched_by(self, run_id: int) -> frozenset[int]:
+        """Return the calendars of which a run opened or closed an interval."""
+        t = busy_intervals.c
+        query = select(t.calendar_id).where((t.opened_run_id == run_id) | (t.closed_run_id == run_id)).distinct()
+        return frozenset(self._connection.execute(query).scalars())
 
     def write_intervals(self, changes: Mapping[int, IntervalChanges], run_id: int, instant: datetime) -> None:
         """Close and open interval rows, close before open: a changed count is one of each."""

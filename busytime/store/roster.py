@@ -75,6 +75,11 @@ class RosterRepository:
         query = _calendar_query().where(calendars.c.retired_at.is_(None), calendars.c.connection_id.is_(None))
         return [_calendar(row) for row in self._connection.execute(query)]
 
+    def serving(self) -> dict[int, int | None]:
+        """Return the connection that serves each calendar in use."""
+        query = select(calendars.c.id, calendars.c.connection_id).where(calendars.c.retired_at.is_(None))
+        return {row.id: row.connection_id for row in self._connection.execute(query)}
+
     def replace(self, roster: Roster, now: datetime) -> RosterChanges:
         """Make the stored roster equal to a file's: what the file lacks is retired, its history stays."""
         people = {calendar.owner for calendar in roster.calendars}

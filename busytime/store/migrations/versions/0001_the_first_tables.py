@@ -219,7 +219,7 @@ def upgrade() -> None:
         sa.Column("answer", sa.Text(), nullable=True, comment="What came of it; NULL counts as refused."),
         sa.Column("answered_at", UtcTime(), nullable=True, comment="When (UTC) the answer came."),
         sa.Column("error_code", sa.Text(), nullable=True, comment="The server's response code, where there was one."),
-        sa.CheckConstraint("answer IN ('accepted', 'refused', 'not_sent', 'unknown')", name=op.f("ck_logons_answer")),
+        sa.CheckConstraint("answer IN ('accepted', 'refused', 'not_sent', 'unjudged', 'unknown')", name=op.f("ck_logons_answer")),
         sa.CheckConstraint("by IN ('machine', 'person')", name=op.f("ck_logons_by")),
         sa.ForeignKeyConstraint(["actor_id"], ["owners.id"], name=op.f("fk_logons_actor_id_owners")),
         sa.ForeignKeyConstraint(["owner_id"], ["owners.id"], name=op.f("fk_logons_owner_id_owners")),

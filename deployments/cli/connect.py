@@ -1,0 +1,88 @@
+"""`busytime connect`: opens a connection with one claimed try."""
+
+import getpass
+import ssl
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from busytime.connecting import connect as connect_account
+from busytime.errors import ConfigurationError
+from busytime.model import ConnectionMode, Endpoint, Secret
+from busytime.roster import parse_address
+from deployments.cli.output import JsonOption, messages, output, print_json
+from tasks.workspace import open_workspace
+
+_LONGEST_PASSWORD = 1024
+
+
+def connect(
+    email: Annotated[str, typer.Argument(help="Address of the dedicated mailbox.")],
+    ews_url: Annotated[str, typer.Option("--ews-url", help="https://HOST/EWS/Exchange.asmx", show_default=False)],
+    username: Annotated[
+        str | None, typer.Option("--username", help="User name, where it is not the address: name@corp.example or DOMAIN\\name.")
+    ] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option("--ca-file", help="PEM file of the private authority that signed the server's certificate.")
+    ] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Connect the dedicated mailbox: asks for the password, tries it once, stores it encrypted.
+
+    Example: busytime connect busytime@corp.example --ews-url https://mail.corp.example/EWS/Exchange.asmx
+    """
+    address = parse_address(email)
+    endpoint = Endpoint(address, ews_url, ca_pem=_read_authority(ca_file) if ca_file else None)
+    office = open_workspace()
+    secret = Secret(username or address, _read_password(address, password_stdin=password_stdin))
+    if not as_json:
+        messages().print(f"Trying the password once, as {secret.username} ...")
+    stored = connect_account(
+        office.desk, endpoint, secret, ConnectionMode.CORPORATE, lambda: office.open_gateway(endpoint, secret)
+    )
+    office.close()
+    if as_json:
+        print_json(
+            {
+                "email": stored.email,
+                "mode": stored.mode,
+                "ews_url": endpoint.ews_url,
+                "credential_version": stored.credential_version,
+                "opened_at": stored.opened_at,
+            }
+        )
+        return
+    screen = output()
+    screen.print(f"[green]Connected[/] as [bold]{stored.email}[/], by Basic authentication over a checked TLS connection.")
+    screen.print("The password is stored encrypted, as version", stored.credential_version, "of this connection's secret.")
+    screen.print("Every booking page may use every calendar that is shared with this mailbox.")
+    screen.print("Next: [bold]busytime roster import FILE[/] to name the calendars, then [bold]busytime harvest[/].")
+
+
+def _read_authority(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="ascii")
+        ssl.create_default_context(cadata=text)
+    except OSError as error:
+        raise ConfigurationError(f"--ca-file {path} cannot be read: {error.strerror}.") from None
+    except (ValueError, ssl.SSLError):
+        raise ConfigurationError(f"--ca-file {path} holds no certificate; give the authority's one in PEM form.") from None
+    return text
+
+
+def _read_password(email: str, *, password_stdin: bool) -> str:
+    """Ask for the password, or take the first line of standard input; only the line's end is cut off."""
+    if password_stdin:
+        password = sys.stdin.readline(_LONGEST_PASSWORD + 2).removesuffix("\n").removesuffix("\r")
+    elif sys.stdin.isatty():
+        password = getpass.getpass(f"Password of {email}: ")
+    else:
+        raise ConfigurationError("There is no terminal to ask for the password on: pipe it in and add --password-stdin.")
+    if not password:
+        raise ConfigurationError("The password is empty; nothing was tried.")
+    if len(password) > _LONGEST_PASSWORD:
+        raise ConfigurationError(f"The password is longer than {_LONGEST_PASSWORD} characters; nothing was tried.")
+    return password

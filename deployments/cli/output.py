@@ -1,0 +1,96 @@
+"""What commands print: results on standard output, messages on standard error, and the exit status."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from busytime.errors import (
+    AllowanceUsedUpError,
+    AuthenticationError,
+    BreakerOpenError,
+    BusyTimeError,
+    ConfigurationError,
+    KeyMissingError,
+    NoConnectionError,
+    Reason,
+    UnsafePlanError,
+)
+from busytime.outcomes import LOGON_REASONS
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
+
+
+class ExitStatus(IntEnum):
+    """What the exit status of a command means."""
+
+    DONE = 0
+    FAILED = 1
+    WRONG_USE = 2
+    NEEDS_ATTENTION = 3
+    REFUSED_BY_GATE = 4
+    NO_LOGON = 5
+
+
+_NO_LOGON = (AuthenticationError, BreakerOpenError, AllowanceUsedUpError, KeyMissingError, NoConnectionError)
+
+
+def exit_status(error: BusyTimeError) -> ExitStatus:
+    """Return the exit status for an error that ended a command."""
+    if isinstance(error, _NO_LOGON):
+        return ExitStatus.NO_LOGON
+    if isinstance(error, UnsafePlanError):
+        return ExitStatus.REFUSED_BY_GATE
+    return ExitStatus.WRONG_USE if isinstance(error, ConfigurationError) else ExitStatus.FAILED
+
+
+def exit_status_of_reason(reason: Reason | None) -> ExitStatus:
+    """Return the exit status for a run that was refused or failed."""
+    return ExitStatus.NO_LOGON if reason in LOGON_REASONS else ExitStatus.FAILED
+
+
+def output() -> Console:
+    """Return the console for results; made when it is used, because tests and pipes replace the stream."""
+    return Console(file=sys.stdout, highlight=False)
+
+
+def messages() -> Console:
+    """Return the console for progress and messages."""
+    return Console(file=sys.stderr, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object; instants as RFC 3339."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
+
+
+def _plain(value: Any) -> str:
+    return rfc3339(value) if isinstance(value, datetime) else str(value)
+
+
+def rfc3339(instant: datetime) -> str:
+    """Write an instant with its own offset, to the second."""
+    return instant.isoformat(timespec="seconds")
+
+
+def clock(instant: datetime | None) -> str:
+    """Write an instant for people, in UTC."""
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if instant else "never"
+
+
+def plain_table(*columns: str, title: str | None = None) -> Table:
+    """Return a table in the house's style."""
+    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.padding = (0, 3, 0, 0)
+    return table
+
+
+def finish(status: ExitStatus) -> None:
+    """End the command with a status other than 0."""
+    if status is not ExitStatus.DONE:
+        raise typer.Exit(int(status))

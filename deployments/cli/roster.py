@@ -1,0 +1,92 @@
+"""`busytime roster`: imports and lists the calendars and booking pages."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from busytime.errors import UnsafePlanError
+from busytime.roster import BookingPage, retirement_gate
+from busytime.roster_file import read_roster
+from deployments.cli.output import JsonOption, output, plain_table, print_json
+from tasks.workspace import open_workspace
+
+commands = typer.Typer(help="The calendars and booking pages that busytime looks after.", no_args_is_help=True)
+
+
+@commands.command("import")
+def import_roster(
+    file: Annotated[Path, typer.Argument(help="YAML or CSV file: the whole truth, replaces what is stored.")],
+    force: Annotated[bool, typer.Option("--force", help="Retire more than 20 % of the calendars.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a roster file as a whole, or refuse it as a whole with the line of each fault.
+
+    Example: busytime roster import roster.yaml
+    """
+    roster = read_roster(file)
+    office = open_workspace()
+    with office.store.write() as unit:
+        before = len(unit.roster.calendars())
+        changes = unit.roster.replace(roster, office.clock.now())
+        if retirement_gate(before, changes.retired) and not force:
+            raise UnsafePlanError(
+                f"{file} lacks {changes.retired} of {before} calendars, which would be retired. Nothing was changed. "
+                "If that is meant, run the command again with --force."
+            )
+        actor_id = unit.owners.id(office.desk.actor)
+    details = {"added": changes.added, "kept": changes.kept, "retired": changes.retired, "pages": changes.pages}
+    office.store.append_event("person:roster:imported", actor_id, details)
+    office.close()
+    if as_json:
+        print_json({"calendars": {key: details[key] for key in ("added", "kept", "retired")}, "booking_pages": changes.pages})
+        return
+    screen = output()
+    screen.print(
+        f"[green]Imported[/] {file.name}: {changes.added} calendars added, {changes.kept} kept, {changes.retired} retired; "
+        f"{changes.pages} booking pages."
+    )
+    screen.print("With the corporate connection, any page may use any of them; `pages: [...]` at a calendar limits it.")
+    screen.print("Next: [bold]busytime harvest[/].")
+
+
+@commands.command("list")
+def list_roster(as_json: JsonOption = False) -> None:
+    """Show the calendars and booking pages in use.
+
+    Example: busytime roster list
+    """
+    office = open_workspace()
+    with office.store.read() as unit:
+        calendars, pages = unit.roster.calendars(), unit.roster.pages()
+        emails: dict[int | None, str] = {connection.id: connection.email for connection in unit.connections.all_open()}
+        serving = {key: emails.get(connection_id) for key, connection_id in unit.roster.serving().items()}
+    office.close()
+    if as_json:
+        rows = [{"owner": it.owner, "folder": it.folder, "kind": it.kind, "connection": serving.get(it.id)} for it in calendars]
+        print_json({"calendars": rows, "booking_pages": [_page(page) for page in pages]})
+        return
+    screen = output()
+    if not calendars:
+        screen.print("The roster is empty. Next: [bold]busytime roster import FILE[/].")
+        return
+    table = plain_table("Calendar", "Kind", "Read through", title=f"{len(calendars)} calendars")
+    for it in calendars:
+        table.add_row(it.label, it.kind, serving.get(it.id) or "[yellow]no connection[/]")
+    screen.print(table)
+    table = plain_table("Page", "Hours", "Main", "Additional", "Busy", title=f"\n{len(pages)} booking pages")
+    for page in pages:
+        additional, busy = (", ".join(map(str, refs)) for refs in (page.additional, page.busy))
+        table.add_row(page.name, f"{page.hours} {page.time_zone}", str(page.main), additional, busy)
+    screen.print(table)
+
+
+def _page(page: BookingPage) -> dict[str, object]:
+    return {
+        "name": page.name,
+        "time_zone": page.time_zone,
+        "hours": str(page.hours),
+        "main": str(page.main),
+        "additional": [str(ref) for ref in page.additional],
+        "busy": [str(ref) for ref in page.busy],
+    }

@@ -1,0 +1,124 @@
+"""A Prefect server for one process: it starts with it and ends with it, however that ends.
+
+Run as a module it serves on a free port of the loopback interface, says the address in one line, and stops when its
+standard input closes: the system closes it when the parent dies, also by a signal that nobody can catch.
+"""
+
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: Prefect's settings for working alone and offline; what the user has set stays.
+QUIET_SETTINGS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+    "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "200",
+}
+_SERVER_ONLY = {
+    "PREFECT_UI_ENABLED": "false",
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT__SERVER_FINAL": "1",
+}
+
+
+@contextmanager
+def prefect_server(home: Path) -> Iterator[str]:
+    """Give this process and its children a Prefect server, and yield the address of its API.
+
+    A server that the user has named by `PREFECT_API_URL` is used as it is. Must be entered before Prefect is imported.
+
+    Args:
+        home: Directory of Prefect's data.
+
+    Raises:
+        RuntimeError: The server did not start.
+    """
+    os.environ.update({name: value for name, value in QUIET_SETTINGS.items() if name not in os.environ})
+    os.environ.setdefault("PREFECT_HOME", str(home))
+    if url := os.environ.get("PREFECT_API_URL"):
+        yield url
+        return
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (home / "server.log").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 -- this very interpreter and module
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=os.environ | _SERVER_ONLY,
+            text=True,
+            start_new_session=True,  # Ctrl-C goes to the parent alone, which then ends the server
+        )
+    try:
+        os.environ["PREFECT_API_URL"] = url = _address(process, home)
+        yield url
+    finally:
+        _send_what_waits()
+        os.environ.pop("PREFECT_API_URL", None)
+        process.communicate()
+
+
+def _send_what_waits() -> None:
+    """Let Prefect send its last logs and events while the server is still there."""
+    if "prefect" in sys.modules:
+        from prefect.events.worker import EventsWorker  # noqa: PLC0415 -- only where Prefect was used
+        from prefect.logging.handlers import APILogWorker  # noqa: PLC0415 -- as above
+
+        APILogWorker.drain_all()
+        EventsWorker.drain_all()
+
+
+def _address(process: subprocess.Popen[str], home: Path) -> str:
+    # Servers on one home start one after another: two at once would both make its database.
+    with (home / "start.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if process.stdin is None or process.stdout is None:
+            msg = "the pipes to Prefect's server are missing"
+            raise RuntimeError(msg)
+        process.stdin.write("start\n")
+        process.stdin.flush()
+        line = process.stdout.readline().strip()
+    if not line:
+        msg = f"Prefect's server did not start: see {home / 'server.log'}."
+        raise RuntimeError(msg)
+    return line
+
+
+def main() -> None:
+    """Serve until standard input closes."""
+    if not sys.stdin.readline():
+        return
+    import uvicorn  # noqa: PLC0415 -- only once it is this process's turn: starting costs seconds
+    from prefect.server.api.server import create_app  # noqa: PLC0415
+
+    server = uvicorn.Server(uvicorn.Config(create_app(), host="127.0.0.1", port=0, log_level="error", lifespan="on"))
+
+    def watch() -> None:
+        while not server.started and not server.should_exit:
+            threading.Event().wait(0.05)
+        if server.started:
+            port = server.servers[0].sockets[0].getsockname()[1]
+            sys.stdout.write(f"http://127.0.0.1:{port}/api\n")
+            sys.stdout.flush()
+        sys.stdin.read()
+        server.should_exit = True
+
+    threading.Thread(target=watch, daemon=True).start()
+    server.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Opening and closing a run: the row that says it works, and the locks that let it work alone."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from prefect import runtime, task
+from prefect.cache_policies import NO_CACHE
+
+from busytime.errors import BusyTimeError, NoConnectionError, Reason
+from busytime.model import RunStatus, Trigger, Window
+from tasks.workspace import Workspace, workspace
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLock:
+    """The lock of a flow's work through one connection."""
+
+    name: str
+    holder: str
+    connection_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that has started.
+
+    Args:
+        run_id: Its surrogate key.
+        window: What it reads.
+        locks: One for each connection that it works through; none where others work on all of them.
+    """
+
+    run_id: int
+    window: Window
+    locks: tuple[HeldLock, ...] = field(default=())
+
+
+@task(name="open_run", cache_policy=NO_CACHE)
+def open_run(flow: str, window: Window, trigger: Trigger) -> OpenRun:
+    """Note that a run has started and take its locks; the run of a dead holder is closed as crashed.
+
+    A run that gets no lock is noted as skipped.
+
+    Raises:
+        NoConnectionError: There is nothing to work through; that is noted too.
+    """
+    office = workspace()
+    with office.store.write() as unit:
+        connections = unit.connections.all_open()
+        actor_id = unit.owners.id(office.desk.actor)
+        prefect_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
+        run_id = unit.runs.open(flow, trigger, actor_id, office.clock.now(), window, prefect_id)
+    if not connections:
+        finish_run(office, OpenRun(run_id, window), RunStatus.REFUSED, Reason.NO_CONNECTION)
+        raise NoConnectionError("No mailbox is connected yet: run `busytime connect EMAIL --ews-url URL`.")
+    locks = [_take(office, f"{flow}:{connection.id}:0", run_id, connection.id) for connection in connections]
+    run = OpenRun(run_id, window, tuple(lock for lock in locks if lock is not None))
+    if not run.locks:
+        finish_run(office, run, RunStatus.SKIPPED)
+    return run
+
+
+def _take(office: Workspace, name: str, run_id: int, connection_id: int) -> HeldLock | None:
+    holder, dead_run = office.store.take_lock(name, run_id)
+    if dead_run is not None:
+        with office.store.write() as unit:
+            unit.runs.close(dead_run, RunStatus.CRASHED, office.clock.now())
+    return HeldLock(name, holder, connection_id) if holder is not None else None
+
+
+def finish_run(
+    office: Workspace, run: OpenRun, status: RunStatus, reason: Reason | None = None, counts: Mapping[str, int] | None = None
+) -> None:
+    """Note how a run ended, and give its locks back."""
+    with office.store.write() as unit:
+        unit.runs.close(run.run_id, status, office.clock.now(), reason=reason, counts=counts)
+    for lock in run.locks:
+        office.store.release_lock(lock.name, lock.holder)
+
+
+@contextmanager
+def closed_on_error(run: OpenRun) -> Iterator[None]:
+    """Give the locks back when a run breaks off; a killed process cannot, and the next run does it for it."""
+    try:
+        yield
+    except BaseException as error:
+        reason = error.reason if isinstance(error, BusyTimeError) else Reason.UNEXPECTED
+        finish_run(workspace(), run, RunStatus.FAILED, reason)
+        raise
+
+
+@task(name="close_run", cache_policy=NO_CACHE)
+def close_run(run: OpenRun, status: RunStatus, reason: Reason | None, counts: Mapping[str, int]) -> None:
+    """Note how a run ended, and give its locks back."""
+    finish_run(workspace(), run, status, reason, counts)
