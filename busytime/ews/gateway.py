@@ -106,7 +106,11 @@ class EWSCalendarGateway:
     def _merged_availability(self, owner: str, window: Window) -> BusyAnswer:
         wide = merged.aligned(window)
         what = f"Reading the merged busy time of {owner}"
-        responses = self._ask(envelopes.availability([owner], wide, merged=True), what, [owner])
+        try:
+            responses = self._ask(envelopes.availability([owner], wide, merged=True), what, [owner])
+        except SpoiltAnswerError as error:
+            # Asked by itself, it may not cost the others the answers they have already.
+            return Unanswered(error.reason, error.detail)
         if isinstance(responses, Unanswered):
             return responses
         if len(responses) != 1:

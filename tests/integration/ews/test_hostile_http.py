@@ -206,6 +206,18 @@ def test_answer_for_fewer_mailboxes_than_asked_is_given_to_nobody(connect):
     assert caught.value.reason is Reason.MISSING_ANSWER
 
 
+def test_merged_mailbox_that_spoils_its_own_request_costs_the_others_nothing(connect):
+    def play(server, connection):
+        if b">FreeBusyMerged<" in server.read_request(connection):
+            return response(SUBJECT)
+        return response(availability(mailbox("", "MergedOnly"), mailbox("")))
+
+    with serving(play) as server:
+        first, second = connect(server.url()).read_availability(["ana@corp.example", "bo@corp.example"], WINDOW)
+    assert first.reason is Reason.MALFORMED_ANSWER
+    assert second == BusyTime(())
+
+
 def test_answer_for_nobody_is_missing_for_the_one_asked(connect):
     with serving(answering(availability())) as server:
         (answer,) = connect(server.url()).read_availability(["ana@corp.example"], WINDOW)
