@@ -58,11 +58,11 @@ class Transport:
             BusyTimeError: As the port says.
         """
         request = Request(self._endpoint.email, self._endpoint.ews_url, what)
-        if self._closed:
-            raise ConfigurationError(f"{what}: this connection was closed; open a new one.")
+        self._check_open(what)
         # The session first: a permit is scarce, and may not be held while waiting for anything of our own.
         session = self.pool.get_session()
         try:
+            self._check_open(what)  # it may have been closed while this thread waited
             with self._guard.permit():
                 outcome = self._exchange(session, envelope, request, read)
                 if isinstance(outcome, BusyTimeError):
@@ -80,10 +80,14 @@ class Transport:
         self.pool.close()
 
     def _give_back(self, session: Any) -> None:
+        # Given back even when closed: a thread may be waiting for it, and finds out by itself.
+        self.pool.release_session(session)
         if self._closed:
             self.pool.close_session(session)
-        else:
-            self.pool.release_session(session)
+
+    def _check_open(self, what: str) -> None:
+        if self._closed:
+            raise ConfigurationError(f"{what}: this connection was closed; open a new one.")
 
     def _exchange(
         self, session: Any, envelope: bytes, request: Request, read: Callable[[Element], T | Refusal]

@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from busytime.errors import (
     AuthenticationError,
     BusyTimeError,
+    ConfigurationError,
     FatalError,
     Reason,
     ServerBusyError,
@@ -121,6 +123,29 @@ def test_threads_share_the_connections_and_get_their_own_answers(connect):
         gateway.close()
     assert days == [*range(1, 29)] * 2
     assert server.connections == 2
+
+
+def test_closing_ends_requests_that_still_wait_for_a_connection(connect):
+    under_way = threading.Event()
+    closed = threading.Event()
+
+    def play(server, connection):
+        server.read_request(connection)
+        under_way.set()
+        closed.wait(5)
+        return response(GOOD)
+
+    with serving(play) as server, ThreadPoolExecutor(2) as threads:
+        gateway = connect(server.url(), max_connections=1)
+        first = threads.submit(gateway.read_availability, ["ana@corp.example"], WINDOW)
+        under_way.wait(5)
+        second = threads.submit(gateway.read_availability, ["bo@corp.example"], WINDOW)
+        gateway.close()
+        closed.set()
+        assert len(first.result(5)) == 1
+        with pytest.raises(ConfigurationError, match="closed"):
+            second.result(5)
+    assert len(server.received) == 1
 
 
 def test_retry_after_is_kept(connect):
