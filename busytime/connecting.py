@@ -65,13 +65,13 @@ def connect(
         AuthenticationError: It was refused; nothing was stored but the attempt itself.
         BusyTimeError: The server could not be asked.
     """
+    gateway = open_gateway()  # before the claim: what is wrong with the address is found without a log-on
     with desk.store.write() as unit:
         _refuse_a_second(unit.connections.all_open(), endpoint.email, mode)
         account_id, actor_id = unit.owners.id(endpoint.email), unit.owners.id(desk.actor)
         now = desk.clock.now()
         _check_allowance(allowance(unit.logons.recent(account_id), now, desk.policy), LogonBy.PERSON, endpoint.email)
         logon_id = unit.logons.claim(account_id, LogonBy.PERSON, actor_id, now)
-    gateway = open_gateway()
     try:
         with _answered(desk, logon_id):
             gateway.probe()

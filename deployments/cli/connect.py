@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from busytime.connecting import connect as connect_account
 from busytime.errors import ConfigurationError
@@ -39,7 +40,7 @@ def connect(
     office = open_workspace()
     secret = Secret(username or address, _read_password(address, password_stdin=password_stdin))
     if not as_json:
-        messages().print(f"Trying the password once, as {secret.username} ...")
+        messages().print(f"Trying the password once, as {escape(secret.username)} ...")
     stored = connect_account(
         office.desk, endpoint, secret, ConnectionMode.CORPORATE, lambda: office.open_gateway(endpoint, secret)
     )

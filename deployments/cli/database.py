@@ -3,10 +3,10 @@
 import typer
 
 from busytime.store.database import head_version
-from deployments.cli.output import JsonOption, output, print_json
+from deployments.cli.output import JsonOption, output, print_json, show_help
 from tasks.workspace import open_workspace
 
-commands = typer.Typer(help="The database.", no_args_is_help=True)
+commands = typer.Typer(help="The database.", invoke_without_command=True, callback=show_help)
 
 
 @commands.command("upgrade")

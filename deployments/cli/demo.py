@@ -25,7 +25,7 @@ from busytime.outcomes import HarvestOutcome
 from busytime.roster_file import read_roster
 from deployments.cli.free import free_slots
 from deployments.cli.harvest import run_harvest
-from deployments.cli.output import ExitStatus, JsonOption, finish, output, plain_table, print_json
+from deployments.cli.output import ExitStatus, JsonOption, finish, output, print_json
 from deployments.prefect_server import prefect_server
 from tasks.workspace import Workspace, workspace
 
@@ -136,36 +136,40 @@ def demo(as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"steps": story.steps, "good": story.good})
     elif story.good:
-        screen.print("\nAll of it was real: HTTP, TLS, Exchange's protocol, Prefect runs, a database. Nothing is left running.")
-        screen.print("Next: [bold]busytime sandbox[/] to play by hand, or connect your own mailbox as the README tells.\n")
+        screen.print("\nAll of it was real: HTTP, TLS, Exchange's protocol, Prefect runs, a database.")
+        screen.print("Nothing is left running. Next: [bold]busytime sandbox[/] to play by hand, or")
+        screen.print("connect your own mailbox as the README tells.\n")
     finish(ExitStatus.DONE if story.good else ExitStatus.FAILED)
 
 
 def _tell_the_story(story: Story, office: Workspace, exchange: Sandbox, directory: Path) -> None:
     owners = _furnish(exchange)
-    story.tell("Local Exchange", f"{_OWNERS} owners with different rights, and Prefect's server: both started")
+    story.tell("Servers", f"local Exchange with {_OWNERS} owners, and Prefect's")
     _import_roster(office, owners, directory)
     _connect(office, exchange)
-    story.tell("Roster and connection", f"26 calendars and a booking page; connected as {exchange.email}")
+    story.tell("Connected", f"{exchange.email}, for 26 calendars and a booking page")
 
     first = run_harvest()
     story.tell("First harvest", _counts(first), good=(first.result.known, first.result.unknown) == (24, 2))
-    _show_unknown(story, first)
+    for it in first.result.failed:
+        _show(story, f"{it.owner}: {REASON_TEXTS[it.reason]}")
     second = run_harvest()
     story.tell("Second harvest", _counts(second), good=(second.result.opened, second.result.closed) == (0, 0))
 
     changed = _change_two(exchange, owners)
     third = run_harvest()
     seen = _owners_touched(office, third.run_id)
-    story.tell("Two calendars changed", f"{_counts(third)}: exactly {' and '.join(seen)}", good=seen == changed)
+    story.tell("Two calendars changed", f"{_counts(third)}", good=seen == changed)
+
+    _show(story, "exactly " + " and ".join(seen))
 
     day = _next_working_day()
     slots = _free(office, day)
-    story.tell("Free on the page", f"{len(slots)} slots of 30 minutes on {day:%a %Y-%m-%d}, 09:00-17:00 {_PAGE_ZONE}")
-    _show_slots(story, slots)
+    story.tell("Free on the page", f"{len(slots)} slots of 30 minutes on {day:%a %Y-%m-%d} in {_PAGE_ZONE}")
+    _show(story, "  ".join(f"{start:%H:%M}" for start, _ in slots))
     log = exchange.control("GET", "/log?since=0")
     refused = sum(entry["refused_logon"] for entry in log)
-    story.tell("Exchange's own log", f"{len(log)} requests in all, {refused} refused log-ons", good=refused == 0)
+    story.tell("Exchange's own log", f"{len(log)} requests, {refused} refused log-ons", good=refused == 0)
 
 
 def _furnish(exchange: Sandbox) -> list[str]:
@@ -248,16 +252,6 @@ def _counts(outcome: HarvestOutcome) -> str:
     return f"{result.known} known, {result.unknown} unknown; {result.opened} rows opened, {result.closed} closed"
 
 
-def _show_unknown(story: Story, outcome: HarvestOutcome) -> None:
-    if story.quiet:
-        return
-    table = plain_table()
-    for it in outcome.result.failed:
-        table.add_row("     ", f"[yellow]{it.owner}[/]", REASON_TEXTS[it.reason])
-    story.screen.print(table)
-
-
-def _show_slots(story: Story, slots: list[tuple[datetime, datetime]]) -> None:
-    if not story.quiet and slots:
-        shown = "  ".join(f"{start:%H:%M}" for start, _ in slots)
-        story.screen.print(f"      [cyan]{shown}[/]", soft_wrap=True)
+def _show(story: Story, text: str) -> None:
+    if not story.quiet:
+        story.screen.print(f"      [cyan]{text}[/]", soft_wrap=True)

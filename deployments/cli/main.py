@@ -4,13 +4,12 @@ import os
 import sys
 import traceback
 
-import click
 import typer
 from rich.markup import escape
 
 from busytime.errors import BusyTimeError
 from deployments.cli import connect, database, demo, free, harvest, roster, sandbox, status
-from deployments.cli.output import ExitStatus, exit_status, messages
+from deployments.cli.output import ExitStatus, exit_status, messages, show_help
 
 #: What shells expect of a command that Ctrl-C ended.
 _INTERRUPTED = 130
@@ -18,7 +17,8 @@ _INTERRUPTED = 130
 app = typer.Typer(
     name="busytime",
     help="Run a company's calendars through one Exchange mailbox.",
-    no_args_is_help=True,
+    invoke_without_command=True,
+    callback=show_help,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -33,19 +33,18 @@ app.command()(status.status)
 app.add_typer(database.commands, name="db")
 
 
-def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0911 -- one for each way to end
+def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status; every error becomes one message that says what to do next."""
     try:
         return int(app(arguments, standalone_mode=False) or 0)
     except BrokenPipeError:
         return int(ExitStatus.DONE)  # who reads has seen enough
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return _say("Stopped. Nothing is half-written; run the command again to go on.", _INTERRUPTED)
-    except click.exceptions.NoArgsIsHelpError as error:
-        return _say(error.format_message(), ExitStatus.WRONG_USE)
-    except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "busytime"
-        return _say(f"{error.format_message()} See `{command} --help`.", ExitStatus.WRONG_USE)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "busytime"
+        return _say(f"{error.format_message().rstrip('.')}. See `{command} --help`.", ExitStatus.WRONG_USE)
     except BusyTimeError as error:
         return _say(str(error), exit_status(error))
     except Exception as error:  # noqa: BLE001 -- the last line of defence: no traceback on a user's screen

@@ -90,6 +90,12 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
+def show_help(context: typer.Context) -> None:
+    """Show what there is when no command is named."""
+    if context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
+
+
 def finish(status: ExitStatus) -> None:
     """End the command with a status other than 0."""
     if status is not ExitStatus.DONE:

@@ -8,10 +8,12 @@ import typer
 from busytime.errors import UnsafePlanError
 from busytime.roster import BookingPage, retirement_gate
 from busytime.roster_file import read_roster
-from deployments.cli.output import JsonOption, output, plain_table, print_json
+from deployments.cli.output import JsonOption, output, plain_table, print_json, show_help
 from tasks.workspace import open_workspace
 
-commands = typer.Typer(help="The calendars and booking pages that busytime looks after.", no_args_is_help=True)
+commands = typer.Typer(
+    help="The calendars and booking pages that busytime looks after.", invoke_without_command=True, callback=show_help
+)
 
 
 @commands.command("import")
