@@ -42,6 +42,13 @@ class Reason(StrEnum):
     LOCK_LOST = "lock_lost"
     NEVER_HARVESTED = "never_harvested"
     OUTDATED = "outdated"
+    LEVEL_TOO_LOW = "level_too_low"
+    SUB_CALENDAR_NEEDS_REVIEWER = "sub_calendar_needs_reviewer"
+    EXTERNAL_IS_READ_ONLY = "external_is_read_only"
+    GRANT_AWAITED = "grant_awaited"
+    NOT_PROVEN = "not_proven"
+    WRITE_DENIED = "write_denied"
+    IS_A_GROUP = "is_a_group"
     UNEXPECTED = "unexpected"
 
     @property
@@ -93,6 +100,13 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.LOCK_LOST: "another run took over this work",
     Reason.NEVER_HARVESTED: "this window was never harvested",
     Reason.OUTDATED: "the last answer is older than max_age",
+    Reason.LEVEL_TOO_LOW: "the permission level is too low",
+    Reason.SUB_CALENDAR_NEEDS_REVIEWER: "a sub-calendar can be read only with Reviewer or a higher level",
+    Reason.EXTERNAL_IS_READ_ONLY: "a calendar of another organisation can only be read",
+    Reason.GRANT_AWAITED: "asked for, and no right seen yet; a grant can take 48 hours to arrive",
+    Reason.NOT_PROVEN: "the right to create is there; whether entries can be changed is not shown",
+    Reason.WRITE_DENIED: "the server denied a write",
+    Reason.IS_A_GROUP: "the address is a distribution list, not a person",
     Reason.UNEXPECTED: "an error that busytime does not know; see the log",
 }
 

@@ -219,6 +219,34 @@ class FoundFolder:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedCalendar:
+    """A calendar of another organisation in the connection's own mailbox.
+
+    Args:
+        folder_id: The server's id of its folder.
+        owner: The foreign owner's address, where it can be told.
+        name: The folder's display name.
+    """
+
+    folder_id: str
+    owner: str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A sharing invitation that waits in the connection's own mailbox.
+
+    Args:
+        invitation_id: The server's id of the message.
+        sender: Address of who sent it, in lower case.
+    """
+
+    invitation_id: str
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
 class Calendar:
     """A calendar of the roster as the store knows it.
 

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from busytime.coverage import CoverageChanges, CoverageRow
 from busytime.intervals import CurrentIntervals, IntervalChanges
-from busytime.model import BusyAnswer, FoundFolder, Interval, Window
+from busytime.model import BusyAnswer, FoundFolder, Interval, Invitation, SharedCalendar, Window
+from busytime.permissions import ItemRights, PermissionLevel, Rights
 
 
 class Clock(Protocol):
@@ -110,6 +111,75 @@ class CalendarGateway(Protocol):
             FolderNotFoundError, PermissionMissingError: As the server tells them apart.
             CalendarUnreadableError: An item without a status that says anything (``no_data``), or one that ends
                 before it starts (``ends_before_start``).
+        """
+
+    def read_folder_rights(self, owner: str, folder_id: str | None) -> Rights:
+        """Read the connection's effective rights in one folder, and nothing else: one request.
+
+        Args:
+            owner: Whose calendar.
+            folder_id: ``None`` addresses the owner's default calendar explicitly.
+
+        Raises:
+            SkippableError: As the server tells them apart.
+        """
+
+    def find_items(self, owner: str, folder_id: str | None, *, marked_by: str | None, limit: int) -> list[str]:
+        """Find ids of some items of a folder: at most ``limit``, in one request, ids alone.
+
+        Args:
+            owner: Whose calendar.
+            folder_id: As above.
+            marked_by: An installation whose marked items are meant; ``None`` for items without any marker.
+            limit: At most so many.
+
+        Raises:
+            SkippableError: As the server tells them apart.
+        """
+
+    def read_item_rights(self, item_ids: Sequence[str], installation_id: str) -> list[ItemRights | None]:
+        """Read effective rights and marker of at most 100 items, in one request and in the order asked.
+
+        Returns:
+            ``None`` for an item that the server did not show.
+        """
+
+    def read_own_level(self, owner: str, folder_id: str | None) -> PermissionLevel | None:
+        """Read the folder's permission list, in a request of its own, and return the level it gives the connection.
+
+        Returns:
+            ``None`` where the list does not name the connection's account.
+
+        Raises:
+            PermissionMissingError: The server does not show the list to the connection.
+        """
+
+    def probe_write(self, owner: str, folder_id: str | None, marker_key: str) -> None:
+        """Prove that entries can be created, changed and deleted: one marked item, free, without a reminder, on a past day.
+
+        Items with this marker that a killed probe left are removed first.
+
+        Args:
+            owner: Whose calendar.
+            folder_id: As above.
+            marker_key: Value of ``BusytimeKey`` for this probe, ``INSTALLATION/probe``.
+
+        Raises:
+            PermissionMissingError: The server denied one of the three.
+            AmbiguousWriteError: An answer was lost; what may be left is removed by the next probe.
+        """
+
+    def list_shared_calendars(self) -> list[SharedCalendar]:
+        """List the calendars of other organisations that lie in the connection's own mailbox."""
+
+    def list_invitations(self) -> list[Invitation]:
+        """List the sharing invitations that wait in the connection's own mailbox."""
+
+    def accept_invitation(self, invitation_id: str) -> None:
+        """Accept a sharing invitation (``AcceptSharingInvitation``).
+
+        Raises:
+            SkippableError: It is gone, or was accepted before.
         """
 
     def close(self) -> None:
