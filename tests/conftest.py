@@ -1,0 +1,39 @@
+"""What every test stands on: no environment from outside, no network beyond this machine, and known randomness."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+_OURS = ("BUSYTIME_", "PREFECT_")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy")
+
+settings.register_profile("dev", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples=300, derandomize=True, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+def foreign(name: str) -> bool:
+    """Tell whether an environment variable could change what a test sees."""
+    return name.startswith(_OURS) or name.lower() in _PROXIES
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    # Here and not in a fixture: fixtures that live longer than a test start before a test's own.
+    for name in filter(foreign, list(os.environ)):
+        del os.environ[name]
+    # Sockets of Python go to this machine only; what starts a process of its own has to keep to that by itself.
+    config.option.allow_hosts = "127.0.0.1,::1,localhost"
+    config.option.allow_unix_socket = True
+
+
+@pytest.fixture(autouse=True)
+def _apart(monkeypatch, tmp_path_factory):
+    """Give each test a home and a working directory of its own, and take away what another one left in the environment."""
+    for name in filter(foreign, list(os.environ)):
+        monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.chdir(home)
