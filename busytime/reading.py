@@ -16,8 +16,8 @@ from busytime.errors import (
     SpoiltAnswerError,
     WindowTooLargeError,
 )
-from busytime.folder_path import parse_folder_path, resolve
 from busytime.intervals import join_parts
+from busytime.locating import look_up
 from busytime.model import BusyAnswer, BusyTime, Calendar, CalendarKind, Interval, Unanswered, Window
 from busytime.ports import CalendarGateway, Clock
 
@@ -159,10 +159,7 @@ class _Reader:
 
     def _look_up(self, calendar: Calendar) -> str:
         self._check_time()
-        found = resolve(parse_folder_path(calendar.folder), self._gateway.list_folders(calendar.owner))
-        if found is None:
-            raise FolderNotFoundError(f"{calendar.label}: no such folder, or the connection may not see it.")
-        return found.folder_id
+        return look_up(self._gateway, calendar)
 
     def _view(self, folder_id: str, window: Window) -> BusyAnswer:
         self._check_time()

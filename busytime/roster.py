@@ -1,16 +1,14 @@
 """The roster: the calendars that the product looks after, and the booking pages that use them.
 
-Holds the values, the rules for one value (an address, a page's hours, the name of a calendar), the rules between
-values (what may not stand twice, what a page must have), and the gate before calendars are retired. Reads no file:
-``roster_file`` does, and passes the line of everything it read, so that each fault can say where it is.
+Holds the values, the rules for one value (an address, a page's hours, the name of a calendar), and the gate before
+calendars are retired. The rules between values stand in ``roster_checks``; ``roster_file`` reads files.
 Pure: the standard library only.
 """
 
 import functools
 import re
 import zoneinfo
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from busytime.errors import ConfigurationError
@@ -33,19 +31,6 @@ _HOURS = re.compile(r"([0-9]{1,2}):([0-5][0-9])\s*-\s*([0-9]{1,2}):([0-5][0-9])"
 
 #: What is equal for two spellings of one calendar: the owner, and the folder's path without regard to case.
 CalendarKey = tuple[str, PathKey]
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Fault:
-    """One thing that is wrong in a file.
-
-    Args:
-        line: Where, counted from 1.
-        message: What is wrong and what to write instead.
-    """
-
-    line: int
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +94,9 @@ class Hours:
         return "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in (self.opens_minute, self.closes_minute))
 
 
+WHOLE_DAY = Hours()
+
+
 @dataclass(frozen=True, slots=True)
 class BookingPage:
     """What guests book on, with the calendars it is associated with.
@@ -120,6 +108,7 @@ class BookingPage:
         main: The calendar that a booking goes into.
         additional: The calendars that a booking is copied into.
         busy: The calendars whose busy time is read as well.
+        require_proof: Whether a right to write that is not proven blocks the page.
     """
 
     name: str
@@ -128,6 +117,7 @@ class BookingPage:
     main: CalendarRef
     additional: tuple[CalendarRef, ...] = ()
     busy: tuple[CalendarRef, ...] = ()
+    require_proof: bool = False
 
     def associated(self) -> Iterator[tuple[Role, CalendarRef]]:
         """Yield every associated calendar with its role; one calendar may come under two roles."""
@@ -147,39 +137,6 @@ class Roster:
 
     calendars: tuple[RosterCalendar, ...] = ()
     pages: tuple[BookingPage, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CalendarLine:
-    """A calendar as a file names it, with the lines of the entry and of each page it is limited to."""
-
-    line: int
-    calendar: RosterCalendar
-    page_lines: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RoleLine:
-    """A calendar's role on a page, with its line."""
-
-    line: int
-    role: Role
-    ref: CalendarRef
-
-
-@dataclass(frozen=True, slots=True)
-class PageLine:
-    """A booking page as a file describes it, its rules not yet checked, with its line."""
-
-    line: int
-    name: str
-    roles: tuple[RoleLine, ...]
-    time_zone: str = "UTC"
-    hours: Hours = Hours()
-
-    def refs(self, role: Role) -> Iterator[CalendarRef]:
-        """Yield the calendars of one role."""
-        return (entry.ref for entry in self.roles if entry.role == role)
 
 
 def retirement_gate(existing: int, retired: int) -> bool:
@@ -296,104 +253,12 @@ def parse_zone(text: str) -> str:
     raise ConfigurationError(f"{text[:80]!r} is no time zone; write an IANA name like {near}")
 
 
-def check_roster(
-    calendars: Sequence[CalendarLine], pages: Sequence[PageLine], doubtful: AbstractSet[str] = frozenset()
-) -> list[Fault]:
-    """Find what is wrong between calendars and pages that are right by themselves.
+def parse_truth(text: str) -> bool:
+    """Read true or false.
 
-    Args:
-        calendars: What the file names as calendars.
-        pages: What the file describes as pages.
-        doubtful: Names of pages of which some part could not be read: they exist, and what they lack is no fault.
-
-    Returns:
-        Every fault, in the order of lines; none, if ``build_roster`` may be called.
+    Raises:
+        ConfigurationError: It is neither.
     """
-    limits = {line.calendar.ref.key: line.calendar for line in calendars}
-    faults = [*_repeated((entry.calendar.ref.key, entry.line, f"calendar {entry.calendar.ref}") for entry in calendars)]
-    faults += _repeated((page.name, page.line, f"page {page.name!r}") for page in pages)
-    faults += _limit_faults(calendars, {page.name for page in pages} | doubtful)
-    for page in pages:
-        faults += [*_main_faults(page, page.name in doubtful), *_role_faults(page), *_forbidden_uses(page, limits)]
-    return sorted(faults)
-
-
-def build_roster(calendars: Sequence[CalendarLine], pages: Sequence[PageLine]) -> Roster:
-    """Put a roster together from parts in which ``check_roster`` found no fault.
-
-    A calendar that a page names is added by itself. A calendar that is spelled in two ways has the spelling of its
-    entry, or else of the first page that names it, so that it is one calendar everywhere.
-    """
-    listed = {line.calendar.ref.key: line.calendar for line in calendars}
-    for page in pages:
-        for entry in page.roles:
-            listed.setdefault(entry.ref.key, RosterCalendar(entry.ref.owner, entry.ref.folder))
-    refs = {key: calendar.ref for key, calendar in listed.items()}
-    return Roster(tuple(listed.values()), tuple(_build_page(page, refs) for page in pages))
-
-
-def _build_page(page: PageLine, refs: Mapping[CalendarKey, CalendarRef]) -> BookingPage:
-    """Build one page, its calendars in their one spelling."""
-    main, additional, busy = (tuple(refs[ref.key] for ref in page.refs(role)) for role in Role)
-    return BookingPage(page.name, page.time_zone, page.hours, main[0], additional, busy)
-
-
-def _repeated(entries: Iterable[tuple[Hashable, int, str]]) -> Iterator[Fault]:
-    """Yield a fault for every entry, given as key, line and name, whose key stands on an earlier one."""
-    first: dict[Hashable, int] = {}
-    for key, line, name in entries:
-        if key in first:
-            yield Fault(line, f"{name} is already on line {first[key]}; keep one of the two")
-        first.setdefault(key, line)
-
-
-def _limit_faults(calendars: Iterable[CalendarLine], known: AbstractSet[str]) -> Iterator[Fault]:
-    """Yield a fault for every unknown or repeated page among those that a calendar is limited to."""
-    for entry in calendars:
-        seen: set[str] = set()
-        for line, name in zip(entry.page_lines, entry.calendar.pages or (), strict=True):
-            if name in seen:
-                yield Fault(line, f"page {name!r} stands twice in pages; keep one")
-            elif name not in known:
-                yield Fault(line, f"page {name!r} in pages is not among the booking pages; add the page or take it out here")
-            seen.add(name)
-
-
-def _main_faults(page: PageLine, doubtful: bool) -> Iterator[Fault]:  # noqa: FBT001 -- private, one caller
-    """Yield a fault for a page without a main calendar, and for every main calendar after the first."""
-    mains = [entry for entry in page.roles if entry.role == Role.MAIN]
-    if not mains and not doubtful:
-        yield Fault(page.line, f"page {page.name!r} has no main calendar; name one with the role main")
-    for entry in mains[1:]:
-        yield Fault(entry.line, f"page {page.name!r} has a main calendar already on line {mains[0].line}; keep one of the two")
-
-
-def _role_faults(page: PageLine) -> Iterator[Fault]:
-    """Yield a fault for every calendar that a page names again.
-
-    One calendar may be main or additional, and also busy: it is written and read.
-    """
-    seen: dict[CalendarKey, list[RoleLine]] = {}
-    for entry in page.roles:
-        earlier = seen.setdefault(entry.ref.key, [])
-        clash = next((other for other in earlier if _clashes(other.role, entry.role)), None)
-        if clash:
-            message = f"{entry.ref} is {clash.role} on page {page.name!r} already on line {clash.line}; keep one of the two"
-            yield Fault(entry.line, message)
-        earlier.append(entry)
-
-
-def _clashes(first: Role, second: Role) -> bool:
-    """Tell whether one calendar cannot have both roles; two mains are a fault of their own."""
-    if first == second:
-        return first != Role.MAIN
-    return Role.BUSY not in (first, second)
-
-
-def _forbidden_uses(page: PageLine, limits: Mapping[CalendarKey, RosterCalendar]) -> Iterator[Fault]:
-    """Yield a fault for every calendar that the page uses though the calendar is limited to other pages."""
-    for entry in page.roles:
-        calendar = limits.get(entry.ref.key)
-        if calendar and calendar.pages is not None and page.name not in calendar.pages:
-            message = f"{entry.ref} does not allow page {page.name!r}; add the page to the calendar's pages or take it out here"
-            yield Fault(entry.line, message)
+    if text.strip().lower() not in {"true", "false"}:
+        raise ConfigurationError(f"{text[:80]!r} is neither true nor false; write one of the two")
+    return text.strip().lower() == "true"

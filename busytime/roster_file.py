@@ -1,7 +1,8 @@
 """Read a roster from a YAML or CSV file, or refuse the file whole with every fault and its line.
 
-The rules are in ``roster``; here is what turns text into values that know their line. Nothing but the file is read,
-and nothing in it is ever executed: no tags, no aliases, bounds on size, depth and number of values.
+The rules are in ``roster`` and ``roster_checks``, the structure in ``roster_models``; here is what turns text into
+values that know their line. Nothing but the file is read, and nothing in it is ever executed: no tags, no aliases,
+bounds on size, depth and number of values.
 """
 
 import csv
@@ -9,34 +10,29 @@ import functools
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
 
-from busytime import roster
+from busytime import roster_checks
 from busytime.errors import ConfigurationError
 from busytime.model import Role
-from busytime.roster import CalendarLine, CalendarRef, Fault, Hours, PageLine, RoleLine, Roster, RosterCalendar
+from busytime.roster import CalendarRef, Roster, RosterCalendar
+from busytime.roster_checks import CalendarLine, Fault, PageLine, RoleLine
+from busytime.roster_models import CalendarModel, Draft, FileModel, PageModel, Place, RowModel, Untyped, validate
 
 MAX_BYTES = 50 * 1024 * 1024
 MAX_VALUES = 1_000_000
 MAX_DEPTH = 10
 MAX_FAULTS_SHOWN = 50
 
-_T = TypeVar("_T")
 _COLUMNS = ("page", "role", "owner", "folder")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 # The C loader is some ten times as fast; the other one is there where PyYAML was built without libyaml.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _KINDS = {"int": "a number", "float": "a number", "bool": "a yes or no", "timestamp": "a date"}
-_EXAMPLES = {"owner": "owner: ana@corp.example", "name": "name: intro-call", "main": "main: ana@corp.example"}
-
-_Place = tuple[str | int, ...]  # keys and positions, outermost first
 
 
 class RosterFileError(ConfigurationError):
@@ -64,31 +60,6 @@ class RosterFileError(ConfigurationError):
         return cls("\n".join(lines), faults=ordered)
 
 
-@dataclass(frozen=True, slots=True)
-class _Untyped:
-    """A YAML value that is not text though text was meant, as it was written."""
-
-    text: str
-    kind: str
-
-
-@dataclass(slots=True)
-class _Draft:
-    """What was read so far: parts that are right by themselves, and faults.
-
-    ``doubtful`` names pages of which a part is missing here, so that a fault causes no second, false one.
-    """
-
-    calendars: list[CalendarLine] = field(default_factory=list)
-    pages: list[PageLine] = field(default_factory=list)
-    doubtful: set[str] = field(default_factory=set)
-    faults: list[Fault] = field(default_factory=list)
-
-    def fault(self, line: int, message: str) -> None:
-        """Note a fault."""
-        self.faults.append(Fault(line, message))
-
-
 def read_roster(path: Path) -> Roster:
     """Read a roster file: YAML (``.yaml``, ``.yml``) or CSV (``.csv``).
 
@@ -107,16 +78,16 @@ def read_roster(path: Path) -> Roster:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise RosterFileError(f"The roster file {path} is neither YAML nor CSV; name a file that ends in .yaml, .yml or .csv.")
-    draft = _Draft()
+    draft = Draft()
     text = _decode(_load(path), draft)
     if not draft.faults:
         reader(text, draft)
-    draft.faults += roster.check_roster(draft.calendars, draft.pages, draft.doubtful)
+    draft.faults += roster_checks.check_roster(draft.calendars, draft.pages, draft.doubtful)
     if not (draft.faults or draft.calendars or draft.pages):
         draft.fault(1, "the file names no calendar; add calendars, or booking pages that name some")
     if draft.faults:
         raise RosterFileError.of(path, draft.faults)
-    return roster.build_roster(draft.calendars, draft.pages)
+    return roster_checks.build_roster(draft.calendars, draft.pages)
 
 
 def _load(path: Path) -> bytes:
@@ -134,7 +105,7 @@ def _load(path: Path) -> bytes:
     return raw
 
 
-def _decode(raw: bytes, draft: _Draft) -> str:
+def _decode(raw: bytes, draft: Draft) -> str:
     """Turn bytes into text; what spreadsheets put before it is dropped."""
     try:
         text = raw.decode("utf-8-sig")
@@ -146,105 +117,7 @@ def _decode(raw: bytes, draft: _Draft) -> str:
     return text
 
 
-def _text(parse: Callable[[str], _T]) -> PlainValidator:
-    """Make a validator of a function that reads text and says what is wrong with it."""
-
-    def validate(value: object) -> _T:
-        try:
-            return parse(_require_text(value))
-        except ConfigurationError as error:
-            raise PydanticCustomError("roster", "{message}", {"message": str(error)}) from error
-
-    return PlainValidator(validate)
-
-
-def _require_text(value: object) -> str:
-    """Return a value that is text, or say what it is instead."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        raise ConfigurationError("has no value; write one, or leave the key out")
-    if isinstance(value, _Untyped):
-        raise ConfigurationError(f'{value.text[:80]!r} is {value.kind}, not text; write it in quotes: "{value.text[:80]}"')
-    raise ConfigurationError("takes one value, not a list or keys; write one text")
-
-
-_NONE_IS_EMPTY = BeforeValidator(lambda value: [] if value is None else value)
-_Address = Annotated[str, _text(roster.parse_address)]
-_Folder = Annotated[str, _text(roster.parse_folder), BeforeValidator(lambda value: "" if value is None else value)]
-_PageName = Annotated[str, _text(roster.parse_page_name)]
-_Ref = Annotated[CalendarRef, _text(roster.parse_calendar_ref)]
-
-
-class _Model(BaseModel):
-    """A part of the file in which unknown keys are faults."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _CalendarModel(_Model):
-    """An item of ``calendars``."""
-
-    owner: _Address
-    folder: _Folder = ""
-    connection: _Address | None = None
-    pages: list[_PageName] = []
-
-
-class _PageModel(_Model):
-    """An item of ``booking_pages``."""
-
-    name: _PageName
-    time_zone: Annotated[str, _text(roster.parse_zone)] = "UTC"
-    hours: Annotated[Hours, _text(roster.parse_hours)] = Hours()
-    main: _Ref
-    additional: Annotated[list[_Ref], _NONE_IS_EMPTY] = []
-    busy: Annotated[list[_Ref], _NONE_IS_EMPTY] = []
-
-
-class _FileModel(_Model):
-    """The whole of a YAML file."""
-
-    calendars: Annotated[list[Any], _NONE_IS_EMPTY] = []
-    booking_pages: Annotated[list[Any], _NONE_IS_EMPTY] = []
-
-
-class _RowModel(_Model):
-    """A row of a CSV file."""
-
-    page: Annotated[str, _text(lambda text: roster.parse_page_name(text) if text.strip() else "")]
-    role: Annotated[Role | None, _text(roster.parse_role)]
-    owner: _Address
-    folder: _Folder
-
-
-_M = TypeVar("_M", bound=_Model)
-
-
-def _validate(model: type[_M], value: object, line_of: Callable[[_Place], int], draft: _Draft) -> _M | None:
-    """Check one part of the file, and note each fault at its line."""
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            draft.fault(line_of(detail["loc"]), _worded(detail, model))
-        return None
-
-
-def _worded(detail: ErrorDetails, model: type[_Model]) -> str:
-    """Say in plain words what the model found."""
-    name = next((str(step) for step in reversed(detail["loc"]) if isinstance(step, str)), "")
-    known = ", ".join(model.model_fields)
-    words = {
-        "missing": f"{name} is missing; add it, for example {_EXAMPLES.get(name, name)}",
-        "extra_forbidden": f"unknown key {name[:80]!r}; known are {known}",
-        "list_type": f"{name} must be a list; write it in [ ], or each item on its own line after a dash",
-        "model_type": f"keys with values are missing here; known keys are {known}",
-    }
-    return words.get(detail["type"]) or f"{name}: {detail['msg']}"
-
-
-def _read_yaml(text: str, draft: _Draft) -> None:
+def _read_yaml(text: str, draft: Draft) -> None:
     """Read a YAML document, as far as it can be understood."""
     try:
         draft.faults.extend(_structure_faults(text))
@@ -255,7 +128,7 @@ def _read_yaml(text: str, draft: _Draft) -> None:
     if root is None:
         return
     shell = _plain(root, draft)
-    _validate(_FileModel, shell, functools.partial(_line, root, ()), draft)
+    validate(FileModel, shell, functools.partial(_line, root, ()), draft)
     for key, read in (("calendars", _read_calendar), ("booking_pages", _read_page)):
         # A fault elsewhere in the shell does not hide the faults of its items.
         items = shell.get(key) if isinstance(shell, dict) else None
@@ -292,19 +165,19 @@ def _yaml_fault(error: Exception, text: str) -> Fault:
     return Fault(line, f"this is not YAML: {problem}; check quotes, colons and indentation here and just above")
 
 
-def _plain(node: yaml.Node, draft: _Draft) -> Any:
+def _plain(node: yaml.Node, draft: Draft) -> Any:
     """Turn a node into text, lists and dictionaries, and note repeated keys."""
     if isinstance(node, yaml.ScalarNode):
         kind = node.tag.removeprefix(_TAG)
         if kind == "null":
             return None
-        return node.value if kind == "str" else _Untyped(node.value, _KINDS.get(kind, "a sign"))
+        return node.value if kind == "str" else Untyped(node.value, _KINDS.get(kind, "a sign"))
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, draft) for item in node.value]
     return _plain_mapping(node, draft)
 
 
-def _plain_mapping(node: yaml.Node, draft: _Draft) -> dict[str, Any]:
+def _plain_mapping(node: yaml.Node, draft: Draft) -> dict[str, Any]:
     """Turn a mapping into a dictionary; of a repeated key the first stays."""
     values: dict[str, Any] = {}
     lines: dict[str, int] = {}
@@ -319,7 +192,7 @@ def _plain_mapping(node: yaml.Node, draft: _Draft) -> dict[str, Any]:
     return values
 
 
-def _line(node: yaml.Node, item: _Place, place: _Place) -> int:
+def _line(node: yaml.Node, item: Place, place: Place) -> int:
     """Return the line of a place in an item: that of its key or its dash, or of what it is missing from."""
     line: int = node.start_mark.line + 1
     for step in item + place:
@@ -335,9 +208,9 @@ def _line(node: yaml.Node, item: _Place, place: _Place) -> int:
     return line
 
 
-def _read_calendar(item: object, line_of: Callable[[_Place], int], draft: _Draft) -> None:
+def _read_calendar(item: object, line_of: Callable[[Place], int], draft: Draft) -> None:
     """Read one item of ``calendars``."""
-    found = _validate(_CalendarModel, item, line_of, draft)
+    found = validate(CalendarModel, item, line_of, draft)
     if found:
         # No limit and a limit to no page are two things.
         pages = tuple(found.pages) if "pages" in found.model_fields_set else None
@@ -346,19 +219,19 @@ def _read_calendar(item: object, line_of: Callable[[_Place], int], draft: _Draft
         draft.calendars.append(CalendarLine(line_of(()), calendar, page_lines))
 
 
-def _read_page(item: object, line_of: Callable[[_Place], int], draft: _Draft) -> None:
+def _read_page(item: object, line_of: Callable[[Place], int], draft: Draft) -> None:
     """Read one item of ``booking_pages``."""
-    found = _validate(_PageModel, item, line_of, draft)
+    found = validate(PageModel, item, line_of, draft)
     if found is None:
         draft.doubtful |= {str(item.get("name")).strip()} if isinstance(item, dict) else set()
         return
     roles = [RoleLine(line_of(("main",)), Role.MAIN, found.main)]
     for role, refs in ((Role.ADDITIONAL, found.additional), (Role.BUSY, found.busy)):
         roles += [RoleLine(line_of((role.value, index)), role, ref) for index, ref in enumerate(refs)]
-    draft.pages.append(PageLine(line_of(()), found.name, tuple(roles), found.time_zone, found.hours))
+    draft.pages.append(PageLine(line_of(()), found.name, tuple(roles), found.time_zone, found.hours, found.require_proof))
 
 
-def _read_csv(text: str, draft: _Draft) -> None:
+def _read_csv(text: str, draft: Draft) -> None:
     """Read CSV: a header, then a row for each calendar."""
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     pages: dict[str, list[RoleLine]] = {}
@@ -379,14 +252,14 @@ def _read_csv(text: str, draft: _Draft) -> None:
     draft.pages += [PageLine(roles[0].line, name, tuple(roles)) for name, roles in pages.items()]
 
 
-def _read_row(header: list[str], cells: list[str], line: int, pages: dict[str, list[RoleLine]], draft: _Draft) -> None:
+def _read_row(header: list[str], cells: list[str], line: int, pages: dict[str, list[RoleLine]], draft: Draft) -> None:
     """Read one row: a calendar's role on a page, or a calendar alone."""
     if len(cells) != len(header):
         draft.fault(line, f"{len(cells)} cells instead of {len(header)}; quote a cell that holds a comma")
         draft.doubtful |= {cell.strip() for cell in cells}
         return
     row = dict(zip(header, cells, strict=True))
-    found = _validate(_RowModel, row, lambda _: line, draft)
+    found = validate(RowModel, row, lambda _: line, draft)
     if found is None:
         draft.doubtful.add(row["page"].strip())
     elif bool(found.page) != bool(found.role):

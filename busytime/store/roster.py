@@ -13,6 +13,8 @@ from busytime.store.owners import OwnerRepository
 from busytime.store.tables import associated_calendars, booking_pages, calendars, connections, owners
 
 _IN_CLAUSE = 500
+#: Found calendars wait for a roster that names them; retired ones keep their history.
+_IN_USE = calendars.c.retired_at.is_(None) & calendars.c.added_at.is_not(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,12 @@ class RosterRepository:
 
     def _keys(self) -> dict[CalendarKey, int]:
         """Return the surrogate key of each calendar in use, by what tells calendars apart."""
-        query = _calendar_query().where(calendars.c.retired_at.is_(None))
+        query = _calendar_query().where(_IN_USE)
         return {CalendarRef(row.address, row.folder).key: row.id for row in self._connection.execute(query)}
 
     def calendars(self, *, connection_id: int | None = None) -> list[Calendar]:
         """Return the calendars in use, by owner and folder; only those that a connection serves, where one is given."""
-        query = _calendar_query().where(calendars.c.retired_at.is_(None)).order_by(owners.c.address, calendars.c.folder)
+        query = _calendar_query().where(_IN_USE).order_by(owners.c.address, calendars.c.folder)
         if connection_id is not None:
             query = query.where(calendars.c.connection_id == connection_id)
         return [_calendar(row) for row in self._connection.execute(query)]
@@ -72,12 +74,12 @@ class RosterRepository:
 
     def unserved(self) -> list[Calendar]:
         """Return the calendars in use that no connection serves."""
-        query = _calendar_query().where(calendars.c.retired_at.is_(None), calendars.c.connection_id.is_(None))
+        query = _calendar_query().where(_IN_USE, calendars.c.connection_id.is_(None))
         return [_calendar(row) for row in self._connection.execute(query)]
 
     def serving(self) -> dict[int, int | None]:
         """Return the connection that serves each calendar in use."""
-        query = select(calendars.c.id, calendars.c.connection_id).where(calendars.c.retired_at.is_(None))
+        query = select(calendars.c.id, calendars.c.connection_id).where(_IN_USE)
         return {row.id: row.connection_id for row in self._connection.execute(query)}
 
     def replace(self, roster: Roster, now: datetime) -> RosterChanges:
@@ -116,8 +118,10 @@ class RosterRepository:
                 kind = CalendarKind.SUB if calendar.folder else CalendarKind.DEFAULT
                 identity = {"owner_id": owner_ids[calendar.owner], "folder": calendar.folder, "kind": kind}
                 fresh.append(identity | use | {"added_at": now})
-            elif (row.account_id, row.pages) != (account_id, pages) or row.retired_at is not None:
-                changed.append((row.id, use | {"retired_at": None}))
+            elif row.added_at is None or row.retired_at is not None:
+                changed.append((row.id, use | {"retired_at": None, "added_at": now}))
+            elif (row.account_id, row.pages) != (account_id, pages):
+                changed.append((row.id, use))
         if fresh:
             self._connection.execute(insert(calendars), fresh)
         for key, values in changed:
@@ -135,6 +139,7 @@ class RosterRepository:
                 "time_zone": page.time_zone,
                 "opens_minute": page.hours.opens_minute,
                 "closes_minute": page.hours.closes_minute,
+                "require_proof": page.require_proof,
                 "retired_at": None,
             }
             row = known.get(page.name)
@@ -196,6 +201,7 @@ class RosterRepository:
                     main=next(ref for role, ref in roles if role is Role.MAIN),
                     additional=tuple(ref for role, ref in roles if role is Role.ADDITIONAL),
                     busy=tuple(ref for role, ref in roles if role is Role.BUSY),
+                    require_proof=row.require_proof,
                 )
             )
         return found

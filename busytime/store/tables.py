@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -37,6 +38,7 @@ from busytime.model import (
     RunStatus,
     Trigger,
 )
+from busytime.permissions import Evidence, Need, PermissionLevel, Verdict
 from busytime.store.types import Key, UtcTime
 
 metadata = MetaData(
@@ -213,7 +215,9 @@ calendars = Table(
     _refers("account_id", "owners.id", "Account that the roster names for it.", nullable=True),
     _refers("connection_id", "connections.id", "Connection that serves it.", nullable=True),
     Column("pages", JSON(none_as_null=True), comment="Booking pages that may use it; NULL = all."),
-    Column("added_at", UtcTime, nullable=False, comment="When (UTC) it came into the roster."),
+    Column("found_at", UtcTime, comment="When (UTC) a discovery first saw it."),
+    Column("missing_since", UtcTime, comment="Since when (UTC) discoveries no longer see it."),
+    Column("added_at", UtcTime, comment="When (UTC) it came into the roster; NULL = found, not in use."),
     Column("retired_at", UtcTime, comment="When (UTC) it left the roster."),
     UniqueConstraint("owner_id", "folder"),
     Index("ix_calendars_connection_id", "connection_id"),
@@ -228,6 +232,7 @@ booking_pages = Table(
     Column("time_zone", Text, nullable=False, comment="IANA name of its time zone."),
     Column("opens_minute", Integer, nullable=False, comment="Opening time, minutes after local midnight."),
     Column("closes_minute", Integer, nullable=False, comment="Closing time, minutes after local midnight; 1440 = the day's end."),
+    Column("require_proof", Boolean, nullable=False, comment="Whether a right to write that is not proven blocks it."),
     Column("added_at", UtcTime, nullable=False, comment="When (UTC) it came into the roster."),
     Column("retired_at", UtcTime, comment="When (UTC) it left the roster."),
     CheckConstraint("opens_minute >= 0 AND opens_minute < closes_minute AND closes_minute <= 1440", name="hours"),
@@ -260,6 +265,24 @@ associated_calendars = Table(
         postgresql_where=text("retired_at IS NULL AND role = 'main'"),
     ),
     comment="A calendar's role on a booking page.",
+)
+
+permissions = Table(
+    "permissions",
+    metadata,
+    _id(),
+    _refers("connection_id", "connections.id", "Connection whose right it is."),
+    _refers("calendar_id", "calendars.id", "Calendar."),
+    *_closed("need", Need, "What the product needs there."),
+    *_closed("required", PermissionLevel, "Lowest level that grants it."),
+    *_closed("observed", PermissionLevel, "Level that was seen; NULL where it cannot be told.", nullable=True),
+    *_closed("evidence", Evidence, "What the verdict rests on; NULL where nothing could be seen.", nullable=True),
+    *_closed("verdict", Verdict, "The verdict."),
+    *_closed("reason", Reason, "Why it is not granted.", nullable=True),
+    Column("detail", Text, comment="The server's response code that goes with the reason."),
+    *_history("connection_id", "calendar_id", "need", table="permissions"),
+    Index("ix_permissions_calendar_id", "calendar_id"),
+    comment="History: the verdict for one connection, calendar and need; closed when verdict, level or reason changes.",
 )
 
 busy_intervals = Table(

@@ -35,6 +35,10 @@ VIEWS: dict[str, Select[*tuple[Any, ...]]] = {
     .select_from(t.runs)
     .join(_actor, _actor.c.id == t.runs.c.actor_id),
     "audit_steps": select(*_columns(t.steps), t.runs.c.flow).select_from(t.steps).join(t.runs, t.runs.c.id == t.steps.c.run_id),
+    "audit_permissions": _with_calendar(t.permissions)
+    .add_columns(_account.c.address.label("connection"))
+    .join(t.connections, t.connections.c.id == t.permissions.c.connection_id)
+    .join(_account, _account.c.id == t.connections.c.owner_id),
     "audit_busy_time": _with_calendar(t.busy_intervals),
     "audit_coverage": _with_calendar(t.coverage),
     "audit_logons": select(*_columns(t.logons), _account.c.address.label("account"), _actor.c.address.label("actor"))

@@ -6,20 +6,16 @@ from busytime.errors import ConfigurationError
 from busytime.model import Role
 from busytime.roster import (
     BookingPage,
-    CalendarLine,
     CalendarRef,
     Hours,
-    PageLine,
-    RoleLine,
     RosterCalendar,
-    build_roster,
-    check_roster,
     parse_address,
     parse_calendar_ref,
     parse_folder,
     parse_hours,
     retirement_gate,
 )
+from busytime.roster_checks import CalendarLine, PageLine, RoleLine, build_roster, check_roster
 
 ANA, BO = CalendarRef("ana@corp.example"), CalendarRef("bo@corp.example", "Projects")
 

@@ -26,6 +26,9 @@ def upgrade() -> None:
             nullable=False,
             comment="Closing time, minutes after local midnight; 1440 = the day's end.",
         ),
+        sa.Column(
+            "require_proof", sa.Boolean(), nullable=False, comment="Whether a right to write that is not proven blocks it."
+        ),
         sa.Column("added_at", UtcTime(), nullable=False, comment="When (UTC) it came into the roster."),
         sa.Column("retired_at", UtcTime(), nullable=True, comment="When (UTC) it left the roster."),
         sa.CheckConstraint(
@@ -119,7 +122,7 @@ def upgrade() -> None:
         sa.Column("schema_version", sa.Text(), nullable=False, comment="Version of the tables."),
         sa.Column("prefect_flow_run_id", sa.Text(), nullable=True, comment="Prefect's id of the flow run."),
         sa.CheckConstraint(
-            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'unexpected')",
+            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'level_too_low', 'sub_calendar_needs_reviewer', 'external_is_read_only', 'grant_awaited', 'not_proven', 'write_denied', 'is_a_group', 'unexpected')",
             name=op.f("ck_runs_reason"),
         ),
         sa.CheckConstraint(
@@ -144,7 +147,9 @@ def upgrade() -> None:
         sa.Column("account_id", Key, nullable=True, comment="Account that the roster names for it."),
         sa.Column("connection_id", Key, nullable=True, comment="Connection that serves it."),
         sa.Column("pages", sa.JSON(none_as_null=True), nullable=True, comment="Booking pages that may use it; NULL = all."),
-        sa.Column("added_at", UtcTime(), nullable=False, comment="When (UTC) it came into the roster."),
+        sa.Column("found_at", UtcTime(), nullable=True, comment="When (UTC) a discovery first saw it."),
+        sa.Column("missing_since", UtcTime(), nullable=True, comment="Since when (UTC) discoveries no longer see it."),
+        sa.Column("added_at", UtcTime(), nullable=True, comment="When (UTC) it came into the roster; NULL = found, not in use."),
         sa.Column("retired_at", UtcTime(), nullable=True, comment="When (UTC) it left the roster."),
         sa.CheckConstraint("kind IN ('default', 'sub', 'external')", name=op.f("ck_calendars_kind")),
         sa.ForeignKeyConstraint(["account_id"], ["owners.id"], name=op.f("fk_calendars_account_id_owners")),
@@ -252,7 +257,7 @@ def upgrade() -> None:
             name=op.f("ck_steps_outcome"),
         ),
         sa.CheckConstraint(
-            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'unexpected')",
+            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'level_too_low', 'sub_calendar_needs_reviewer', 'external_is_read_only', 'grant_awaited', 'not_proven', 'write_denied', 'is_a_group', 'unexpected')",
             name=op.f("ck_steps_reason"),
         ),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_steps_run_id_runs")),
@@ -351,7 +356,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("(state = 'covered') = (reason IS NULL)", name=op.f("ck_coverage_reason_given")),
         sa.CheckConstraint(
-            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'unexpected')",
+            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'level_too_low', 'sub_calendar_needs_reviewer', 'external_is_read_only', 'grant_awaited', 'not_proven', 'write_denied', 'is_a_group', 'unexpected')",
             name=op.f("ck_coverage_reason"),
         ),
         sa.CheckConstraint("state IN ('covered', 'unknown')", name=op.f("ck_coverage_state")),
@@ -371,10 +376,77 @@ def upgrade() -> None:
         sqlite_where=sa.text("valid_to IS NULL"),
         postgresql_where=sa.text("valid_to IS NULL"),
     )
+    op.create_table(
+        "permissions",
+        sa.Column("id", Key, nullable=False, comment="Surrogate key."),
+        sa.Column("connection_id", Key, nullable=False, comment="Connection whose right it is."),
+        sa.Column("calendar_id", Key, nullable=False, comment="Calendar."),
+        sa.Column("need", sa.Text(), nullable=False, comment="What the product needs there."),
+        sa.Column("required", sa.Text(), nullable=False, comment="Lowest level that grants it."),
+        sa.Column("observed", sa.Text(), nullable=True, comment="Level that was seen; NULL where it cannot be told."),
+        sa.Column("evidence", sa.Text(), nullable=True, comment="What the verdict rests on; NULL where nothing could be seen."),
+        sa.Column("verdict", sa.Text(), nullable=False, comment="The verdict."),
+        sa.Column("reason", sa.Text(), nullable=True, comment="Why it is not granted."),
+        sa.Column("detail", sa.Text(), nullable=True, comment="The server's response code that goes with the reason."),
+        sa.Column("opened_run_id", Key, nullable=False, comment="Run that opened the row."),
+        sa.Column("closed_run_id", Key, nullable=True, comment="Run that closed the row; NULL while it is current."),
+        sa.Column("valid_from", UtcTime(), nullable=False, comment="Instant (UTC) of the batch transaction that opened the row."),
+        sa.Column(
+            "valid_to",
+            UtcTime(),
+            nullable=True,
+            comment="Instant (UTC) of the batch transaction that closed the row; NULL = current.",
+        ),
+        sa.CheckConstraint(
+            "evidence IN ('folder_rights', 'item_rights', 'permission_list', 'availability', 'calendar_view', 'probe_write')",
+            name=op.f("ck_permissions_evidence"),
+        ),
+        sa.CheckConstraint("need IN ('read', 'write')", name=op.f("ck_permissions_need")),
+        sa.CheckConstraint(
+            "observed IN ('None', 'FreeBusyTimeOnly', 'FreeBusyTimeAndSubjectAndLocation', 'Reviewer', 'Contributor', 'NoneditingAuthor', 'Author', 'PublishingAuthor', 'Editor', 'PublishingEditor', 'Owner', 'Custom', 'delegate')",
+            name=op.f("ck_permissions_observed"),
+        ),
+        sa.CheckConstraint(
+            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'level_too_low', 'sub_calendar_needs_reviewer', 'external_is_read_only', 'grant_awaited', 'not_proven', 'write_denied', 'is_a_group', 'unexpected')",
+            name=op.f("ck_permissions_reason"),
+        ),
+        sa.CheckConstraint(
+            "required IN ('None', 'FreeBusyTimeOnly', 'FreeBusyTimeAndSubjectAndLocation', 'Reviewer', 'Contributor', 'NoneditingAuthor', 'Author', 'PublishingAuthor', 'Editor', 'PublishingEditor', 'Owner', 'Custom', 'delegate')",
+            name=op.f("ck_permissions_required"),
+        ),
+        sa.CheckConstraint(
+            "verdict IN ('granted', 'insufficient', 'missing', 'pending', 'unreachable', 'unproven')",
+            name=op.f("ck_permissions_verdict"),
+        ),
+        sa.CheckConstraint("valid_to > valid_from", name=op.f("ck_permissions_validity")),
+        sa.ForeignKeyConstraint(["calendar_id"], ["calendars.id"], name=op.f("fk_permissions_calendar_id_calendars")),
+        sa.ForeignKeyConstraint(["closed_run_id"], ["runs.id"], name=op.f("fk_permissions_closed_run_id_runs")),
+        sa.ForeignKeyConstraint(["connection_id"], ["connections.id"], name=op.f("fk_permissions_connection_id_connections")),
+        sa.ForeignKeyConstraint(["opened_run_id"], ["runs.id"], name=op.f("fk_permissions_opened_run_id_runs")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_permissions")),
+        comment="History: the verdict for one connection, calendar and need; closed when verdict, level or reason changes.",
+    )
+    op.create_index("ix_permissions_calendar_id", "permissions", ["calendar_id"], unique=False)
+    op.create_index(
+        "uq_permissions_current",
+        "permissions",
+        ["connection_id", "calendar_id", "need"],
+        unique=True,
+        sqlite_where=sa.text("valid_to IS NULL"),
+        postgresql_where=sa.text("valid_to IS NULL"),
+    )
 
 
 def downgrade() -> None:
     """Take the change back."""
+    op.drop_index(
+        "uq_permissions_current",
+        table_name="permissions",
+        sqlite_where=sa.text("valid_to IS NULL"),
+        postgresql_where=sa.text("valid_to IS NULL"),
+    )
+    op.drop_index("ix_permissions_calendar_id", table_name="permissions")
+    op.drop_table("permissions")
     op.drop_index(
         "uq_coverage_current",
         table_name="coverage",
