@@ -3,6 +3,7 @@
 Pure rules: no clock, no store.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -155,6 +156,17 @@ def _starts(day: date, rule: SlotRule) -> list[datetime]:
 
 
 def _at(day: date, minute: int, zone: ZoneInfo) -> datetime:
-    """Return the instant at which a clock shows this minute of a day; the end of the day is the next midnight."""
+    """Return the first instant at which a clock shows this minute of a day; the end of the day is the next midnight.
+
+    A minute that clocks skip counts as the instant at which they skip it: some zones go forward at midnight.
+    """
     wall = datetime.combine(day, time()) + timedelta(minutes=minute)
-    return wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if first <= second:
+        return first
+    offset = second.astimezone(zone).utcoffset()
+
+    def is_over(seconds: int) -> bool:
+        return (second + timedelta(seconds=seconds)).astimezone(zone).utcoffset() != offset
+
+    return second + timedelta(seconds=bisect_left(range(int((first - second).total_seconds())), x=True, key=is_over))

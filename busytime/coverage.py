@@ -164,7 +164,7 @@ def unknown_parts(rows: Iterable[CoverageRow], window: Window, now: datetime, ma
     for start, end in subtract(window, known):
         gap = Window(start, end)
         parts.extend(_explain(gap, [row for row in relevant if not row.known(now, max_age)], max_age))
-    return parts
+    return sorted(parts, key=lambda part: part.window)
 
 
 def _explain(gap: Window, rows: Sequence[CoverageRow], max_age: timedelta) -> Iterator[UnknownPart]:
