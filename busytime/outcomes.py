@@ -1,11 +1,14 @@
 """Outcomes: what a run came to, judged from what its steps returned. Pure rules."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from busytime.errors import BusyTimeError, FatalError, Reason
 from busytime.harvesting import BatchResult, FailedCalendar
 from busytime.model import Calendar, RunStatus
+from busytime.permissions import Verdict
+from busytime.validating import Finding
 
 #: No log-on is possible: somebody has to act before the next run can do better.
 LOGON_REASONS = frozenset(
@@ -43,11 +46,56 @@ class HarvestOutcome:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class ValidationOutcome:
+    """What a validation came to.
+
+    Args:
+        run_id: The run.
+        status: How it ended.
+        findings: One for each calendar and need.
+        reason: Why it was refused or failed.
+        message: What the first error said, for a person.
+    """
+
+    run_id: int
+    status: RunStatus
+    findings: tuple[Finding, ...] = ()
+    reason: Reason | None = None
+    message: str | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each verdict; kept with the run."""
+        found = Counter(finding.conclusion.verdict for finding in self.findings)
+        return {str(verdict): found[verdict] for verdict in Verdict}
+
+    @property
+    def worse(self) -> tuple[Finding, ...]:
+        """What got worse since the last time."""
+        return tuple(finding for finding in self.findings if finding.worse)
+
+
+def _first_error(probes: Sequence[object], steps: Sequence[object]) -> tuple[BusyTimeError | None, RunStatus | None]:
+    """Return the error that says most of a run, and how the run ended if that error ended it.
+
+    Raises:
+        BaseException: A step ended by an error that is none of ours; it is not judged, it is raised.
+    """
+    ended = [*probes, *steps]
+    for step in ended:
+        if isinstance(step, BaseException) and not isinstance(step, BusyTimeError):
+            raise step
+    errors = [step for step in ended if isinstance(step, BusyTimeError)]
+    fatal = next((error for error in errors if isinstance(error, FatalError)), None)
+    first = fatal or next(iter(errors), None)
+    if first is None or not (fatal or (probes and all(isinstance(step, BusyTimeError) for step in probes))):
+        return first, None
+    return first, RunStatus.REFUSED if first.reason in LOGON_REASONS else RunStatus.FAILED
+
+
 def judge_harvest(
-    run_id: int,
-    probes: Sequence[object],
-    batches: Sequence[object],
-    unserved: Sequence[Calendar] = (),
+    run_id: int, probes: Sequence[object], batches: Sequence[object], unserved: Sequence[Calendar] = ()
 ) -> HarvestOutcome:
     """Judge a harvest by what its steps returned or raised.
 
@@ -58,21 +106,29 @@ def judge_harvest(
         unserved: Calendars that no connection serves.
 
     Raises:
-        BaseException: A step ended by an error that is none of ours; it is not judged, it is raised.
+        BaseException: A step ended by an error that is none of ours.
     """
-    steps = [*probes, *batches]
-    for step in steps:
-        if isinstance(step, BaseException) and not isinstance(step, BusyTimeError):
-            raise step
-    errors = [step for step in steps if isinstance(step, BusyTimeError)]
+    error, ended_as = _first_error(probes, batches)
     lost = tuple(FailedCalendar(calendar.owner, calendar.folder, Reason.NO_CONNECTION) for calendar in unserved)
     result = sum((step for step in batches if isinstance(step, BatchResult)), BatchResult(unknown=len(lost), failed=lost))
-    fatal = next((error for error in errors if isinstance(error, FatalError)), None)
-    first = fatal or next(iter(errors), None)
-    if fatal is not None or (probes and all(isinstance(step, BusyTimeError) for step in probes)):
-        status = RunStatus.REFUSED if first and first.reason in LOGON_REASONS else RunStatus.FAILED
-    elif errors or result.failed or result.unknown:
-        status = RunStatus.COMPLETED_WITH_FAILURES
-    else:
-        status = RunStatus.COMPLETED
-    return HarvestOutcome(run_id, status, result, first.reason if first else None, str(first) if first else None)
+    whole = error is None and not result.failed and not result.unknown
+    status = ended_as or (RunStatus.COMPLETED if whole else RunStatus.COMPLETED_WITH_FAILURES)
+    return HarvestOutcome(run_id, status, result, error.reason if error else None, str(error) if error else None)
+
+
+def judge_validation(run_id: int, probes: Sequence[object], batches: Sequence[object]) -> ValidationOutcome:
+    """Judge a validation by what its steps returned or raised.
+
+    Args:
+        run_id: The run.
+        probes: For each connection the value that its probe returned, or its error.
+        batches: For each batch its findings, or its error.
+
+    Raises:
+        BaseException: A step ended by an error that is none of ours.
+    """
+    error, ended_as = _first_error(probes, batches)
+    findings = tuple(finding for step in batches if isinstance(step, list) for finding in step)
+    whole = error is None and all(finding.conclusion.verdict is Verdict.GRANTED for finding in findings)
+    status = ended_as or (RunStatus.COMPLETED if whole else RunStatus.COMPLETED_WITH_FAILURES)
+    return ValidationOutcome(run_id, status, findings, error.reason if error else None, str(error) if error else None)

@@ -20,7 +20,7 @@ from busytime.errors import (
     SpoiltAnswerError,
 )
 from busytime.locating import look_up
-from busytime.model import Calendar, CalendarKind, Unanswered, Window
+from busytime.model import Calendar, CalendarKind, Role, Unanswered, Window
 from busytime.permissions import (
     BADNESS,
     Conclusion,
@@ -52,11 +52,15 @@ class Candidate:
         calendar: The calendar.
         needs: What the product needs there.
         added_at: When it came into the roster.
+        roles: What it does on booking pages, each role once.
+        pages: Names of the pages that use it.
     """
 
     calendar: Calendar
     needs: tuple[Need, ...]
     added_at: datetime
+    roles: tuple[Role, ...] = ()
+    pages: tuple[str, ...] = ()
 
 
 class Ladder:

@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     busy_statuses: Annotated[frozenset[BusyStatus], Field(description="Statuses that make a time busy for bookings.")] = (
         frozenset(BusyStatus)
     )
+    grant_grace_hours: Annotated[int, Field(ge=0, le=10_000, description="How long a grant may take to arrive.")] = 48
     batch_size: Annotated[int, Field(ge=1, le=100, description="Calendars in one request and transaction.")] = 100
 
     basic_in_flight: Annotated[int, Field(ge=1, le=10, description="Requests at once under Basic authentication.")] = 2
@@ -61,6 +62,11 @@ class Settings(BaseSettings):
     def max_age(self) -> timedelta:
         """How long an answer keeps a calendar known."""
         return timedelta(minutes=self.max_age_minutes)
+
+    @property
+    def grant_grace(self) -> timedelta:
+        """How long a grant may take to arrive before its absence is `missing`."""
+        return timedelta(hours=self.grant_grace_hours)
 
     @property
     def lockout_window(self) -> timedelta:

@@ -27,17 +27,15 @@ class OpenRun:
 
     Args:
         run_id: Its surrogate key.
-        window: What it reads.
         locks: One for each connection that it works through; none where others work on all of them.
     """
 
     run_id: int
-    window: Window
     locks: tuple[HeldLock, ...] = field(default=())
 
 
 @task(name="open_run", cache_policy=NO_CACHE)
-def open_run(flow: str, window: Window, trigger: Trigger) -> OpenRun:
+def open_run(flow: str, trigger: Trigger, window: Window | None = None) -> OpenRun:
     """Note that a run has started and take its locks; the run of a dead holder is closed as crashed.
 
     A run that gets no lock is noted as skipped.
@@ -52,10 +50,10 @@ def open_run(flow: str, window: Window, trigger: Trigger) -> OpenRun:
         prefect_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
         run_id = unit.runs.open(flow, trigger, actor_id, office.clock.now(), window, prefect_id)
     if not connections:
-        finish_run(office, OpenRun(run_id, window), RunStatus.REFUSED, Reason.NO_CONNECTION)
+        finish_run(office, OpenRun(run_id), RunStatus.REFUSED, Reason.NO_CONNECTION)
         raise NoConnectionError("No mailbox is connected yet: run `busytime connect EMAIL --ews-url URL`.")
     locks = [_take(office, f"{flow}:{connection.id}:0", run_id, connection.id) for connection in connections]
-    run = OpenRun(run_id, window, tuple(lock for lock in locks if lock is not None))
+    run = OpenRun(run_id, tuple(lock for lock in locks if lock is not None))
     if not run.locks:
         finish_run(office, run, RunStatus.SKIPPED)
     return run

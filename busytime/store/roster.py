@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from busytime.model import Calendar, CalendarKind, ConnectionMode, Role
+from busytime.permissions import needs_of
 from busytime.roster import BookingPage, CalendarKey, CalendarRef, Hours, Roster, RosterCalendar
 from busytime.store.owners import OwnerRepository
 from busytime.store.tables import associated_calendars, booking_pages, calendars, connections, owners
+from busytime.validating import Candidate
 
 _IN_CLAUSE = 500
 #: Found calendars wait for a roster that names them; retired ones keep their history.
@@ -35,7 +37,7 @@ class PageCalendar:
     role: Role
 
 
-def _calendar(row: Row[Any]) -> Calendar:
+def _calendar(row: Any) -> Calendar:
     return Calendar(row.id, row.address, row.folder, CalendarKind(row.kind), row.folder_id)
 
 
@@ -204,6 +206,25 @@ class RosterRepository:
                     require_proof=row.require_proof,
                 )
             )
+        return found
+
+    def candidates(self, connection_id: int) -> list[Candidate]:
+        """Return the calendars in use that a connection serves, with what is needed of each, by owner and folder."""
+        roles: dict[int, set[tuple[Role, str]]] = {}
+        query = (
+            select(associated_calendars.c.calendar_id, associated_calendars.c.role, booking_pages.c.name)
+            .join(booking_pages, booking_pages.c.id == associated_calendars.c.page_id)
+            .where(associated_calendars.c.retired_at.is_(None), booking_pages.c.retired_at.is_(None))
+        )
+        for row in self._connection.execute(query):
+            roles.setdefault(row.calendar_id, set()).add((Role(row.role), row.name))
+        served = _calendar_query().where(_IN_USE, calendars.c.connection_id == connection_id)
+        found = []
+        for row in self._connection.execute(served.order_by(owners.c.address, calendars.c.folder)):
+            uses = roles.get(row.id, set())
+            its_roles = tuple(role for role in Role if any(use == role for use, _ in uses))
+            pages = tuple(sorted({name for _, name in uses}))
+            found.append(Candidate(_calendar(row), needs_of(its_roles), row.added_at, its_roles, pages))
         return found
 
     def page_calendars(self, name: str) -> list[PageCalendar]:

@@ -17,6 +17,7 @@ from busytime.store.database import translated
 from busytime.store.events import EventRepository
 from busytime.store.locks import LockRepository, Process
 from busytime.store.owners import OwnerRepository
+from busytime.store.permissions import PermissionRepository
 from busytime.store.roster import RosterRepository
 from busytime.store.runs import RunRepository
 from busytime.store.tables import installation
@@ -39,6 +40,7 @@ class UnitOfWork:
         self.logons = LogonRepository(connection)
         self.roster = RosterRepository(connection)
         self.busy_time = BusyTimeRepository(connection)
+        self.permissions = PermissionRepository(connection)
         self.events = EventRepository(connection)
 
     @cached_property
@@ -106,6 +108,12 @@ class Store:
         with self._engine.connect() as connection:
             row = connection.execute(select(installation.c.audit_key_id, installation.c.audit_key)).one()
         return self._vault.unwrap(row.audit_key_id, row.audit_key, _AUDIT_KEY)
+
+    @cached_property
+    def installation_id(self) -> str:
+        """The random name of this installation."""
+        with self._engine.connect() as connection:
+            return str(connection.execute(select(installation.c.installation_id)).scalar_one())
 
     def append_event(self, tag: str, actor_id: int, details: Mapping[str, Any], run_id: int | None = None) -> None:
         """Append an audit event, in a transaction of its own."""

@@ -1,0 +1,67 @@
+"""The validation: lock, probe, the ladder of evidence in batches, and a final state that names what got worse."""
+
+from prefect import flow, unmapped
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State
+
+from busytime.model import RunStatus, Trigger
+from busytime.outcomes import ValidationOutcome, judge_validation
+from busytime.validating import Finding
+from flows.fan_out import RUNNER, named_state, settled
+from tasks.probe import probe_connection
+from tasks.runs import HeldLock, close_run, closed_on_error, open_run
+from tasks.validate import list_validation_batches, validate_batch
+
+_NAMED = 10
+
+
+@flow(name="validate_delegation", task_runner=RUNNER)
+def validate_delegation(probe_write: bool = False, trigger: Trigger = Trigger.MANUAL) -> State[ValidationOutcome]:  # noqa: FBT001, FBT002 -- a form's field on Prefect's page
+    """Check what the connections may do in every calendar of the roster."""
+    run = open_run("validate_delegation", trigger)
+    if not run.locks:
+        return final_state(ValidationOutcome(run.run_id, RunStatus.SKIPPED))
+    with closed_on_error(run):
+        probes = settled(probe_connection.map(unmapped(run), list(run.locks)))
+        good = [lock for lock in probes if isinstance(lock, HeldLock)]
+        batches = list_validation_batches(run, good, probe_write=probe_write)
+        outcome = judge_validation(run.run_id, probes, settled(validate_batch.map(batches)))
+        publish(outcome)
+        close_run(run, outcome.status, outcome.reason, outcome.counts)
+    return final_state(outcome)
+
+
+def publish(outcome: ValidationOutcome) -> None:
+    """Show the verdicts as a table on Prefect's page."""
+    rows = [
+        {
+            "calendar": it.candidate.calendar.label,
+            "need": it.need,
+            "verdict": it.conclusion.verdict,
+            "level": it.conclusion.observed or "",
+            "evidence": it.conclusion.evidence or "",
+            "reason": it.conclusion.reason or "",
+        }
+        for it in outcome.findings
+    ]
+    if rows:
+        create_table_artifact(rows, key="permissions", description=describe(outcome))
+
+
+def describe(outcome: ValidationOutcome) -> str:
+    """Say in one line what came out, and name what got worse since the last time."""
+    text = ", ".join(f"{count} {verdict}" for verdict, count in outcome.counts.items() if count) or "nothing to validate"
+    worse = [_worsening(finding) for finding in outcome.worse]
+    if len(worse) > _NAMED:
+        worse[_NAMED:] = [f"{len(worse) - _NAMED} more"]
+    return f"{text}; worse than before: {', '.join(worse)}" if worse else text
+
+
+def _worsening(finding: Finding) -> str:
+    before = finding.before.verdict if finding.before else "new"
+    return f"{finding.candidate.calendar.label} {finding.need} ({before} -> {finding.conclusion.verdict})"
+
+
+def final_state(outcome: ValidationOutcome) -> State[ValidationOutcome]:
+    """Return a named state that tells what came out."""
+    return named_state(outcome.status, outcome.message or describe(outcome), outcome)

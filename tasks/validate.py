@@ -1,0 +1,114 @@
+"""The steps of a validation, each retryable."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from busytime.errors import BusyTimeError, FatalError
+from busytime.permissions import Conclusion, Need, required_level
+from busytime.validating import Candidate, Finding, Ladder, unreachable
+from tasks.runs import HeldLock, OpenRun
+from tasks.steps import RETRIED, Step, is_last_word, patient
+from tasks.workspace import Workspace, workspace
+
+_BATCH_SIZE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationBatch:
+    """Some calendars of one connection, validated and written together.
+
+    Args:
+        number: Its number in the run.
+        run_id: The run.
+        lock: The lock of its connection.
+        candidates: At most 100 calendars with their needs.
+        probe_write: Whether to prove the right to write by a write, where nothing else settles it.
+    """
+
+    number: int
+    run_id: int
+    lock: HeldLock
+    candidates: tuple[Candidate, ...]
+    probe_write: bool
+
+
+@task(name="list_validation_batches", cache_policy=NO_CACHE)
+def list_validation_batches(run: OpenRun, locks: Sequence[HeldLock], *, probe_write: bool) -> list[ValidationBatch]:
+    """Cut the calendars of the connections that answered into batches; verdicts that nobody needs any more are closed."""
+    office = workspace()
+    parts: list[tuple[HeldLock, Sequence[Candidate]]] = []
+    for lock in locks:
+        with office.store.write() as unit:
+            office.store.check_lock(unit, lock.name, lock.holder)
+            candidates = unit.roster.candidates(lock.connection_id)
+            wanted = {(it.calendar.id, need) for it in candidates for need in it.needs}
+            idle = [it.id for place, it in unit.permissions.current(lock.connection_id).items() if place not in wanted]
+            if idle:
+                unit.permissions.close(idle, run.run_id, unit.instant)
+        parts += [(lock, candidates[start : start + _BATCH_SIZE]) for start in range(0, len(candidates), _BATCH_SIZE)]
+    return [ValidationBatch(number, run.run_id, lock, tuple(part), probe_write) for number, (lock, part) in enumerate(parts)]
+
+
+@task(name="validate_batch", **RETRIED)
+def validate_batch(batch: ValidationBatch) -> list[Finding]:
+    """Climb the ladder for a batch, and write the verdicts that changed, in one transaction.
+
+    When the last attempt failed too, its calendars are `unreachable` and keep their last verdict.
+    """
+    office = workspace()
+    connection = office.connection(batch.lock.connection_id)
+    step = Step(office, batch.run_id, "validate_batch", batch.number, len(batch.candidates))
+    ladder = Ladder(
+        office.gateway(connection),
+        batch.candidates,
+        office.store.installation_id,
+        office.clock,
+        office.settings.grant_grace,
+        probe_write=batch.probe_write,
+    )
+    conclusions: Mapping[tuple[int, Need], Conclusion]
+    try:
+        conclusions = patient(office, connection, ladder.climb)
+    except BusyTimeError as error:
+        step.note(error)
+        if isinstance(error, FatalError) or not is_last_word(error):
+            raise
+        conclusions = unreachable(batch.candidates, error)
+    else:
+        step.note()
+    return _write(office, batch, conclusions, ladder.folder_ids)
+
+
+def _write(
+    office: Workspace,
+    batch: ValidationBatch,
+    conclusions: Mapping[tuple[int, Need], Conclusion],
+    folder_ids: Mapping[int, str],
+) -> list[Finding]:
+    connection_id = batch.lock.connection_id
+    with office.store.write() as unit:
+        office.store.check_lock(unit, batch.lock.name, batch.lock.holder)
+        unit.roster.learn_folder_ids(folder_ids)
+        stored = unit.permissions.current(connection_id)
+        findings: list[Finding] = []
+        for candidate in batch.candidates:
+            for need in candidate.needs:
+                before = stored.get((candidate.calendar.id, need))
+                now = conclusions[candidate.calendar.id, need]
+                findings.append(finding := Finding(candidate, need, now, before.conclusion if before else None))
+                if finding.changes:
+                    required = required_level(need, candidate.calendar.kind)
+                    unit.permissions.replace(
+                        connection_id,
+                        candidate.calendar.id,
+                        need,
+                        required,
+                        now,
+                        before=before,
+                        run_id=batch.run_id,
+                        instant=unit.instant,
+                    )
+    return findings
