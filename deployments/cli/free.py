@@ -1,5 +1,6 @@
 """`busytime free`: when a booking page is free."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ import typer
 from busytime.availability import CalendarView, Freedom, SlotRule, find_free
 from busytime.errors import REASON_TEXTS, ConfigurationError
 from busytime.model import Role, Window
+from busytime.pages import Obstacle, obstacles
 from busytime.roster import BookingPage
 from deployments.cli.output import ExitStatus, JsonOption, clock, finish, output, plain_table, print_json, rfc3339
 from deployments.cli.times import parse_instant, parse_length
@@ -33,12 +35,17 @@ def free(
     window = Window(parse_instant(window_from, "--from", zone), parse_instant(window_to, "--to", zone))
     rule = SlotRule(zone, chosen.hours, parse_length(duration, "--duration"), parse_length(step, "--step"))
     found = free_slots(office, chosen, window, rule, office.clock.now())
+    in_the_way = page_obstacles(office, chosen)
     office.close()
+    blocked = [it for it in in_the_way if it.blocks]
+    if blocked:
+        found = replace(found, slots=())  # a booking could not be entered
     if as_json:
-        _print_json(page, found)
+        _print_json(page, found, blocked)
     else:
         _show(chosen, found)
-    finish(ExitStatus.NEEDS_ATTENTION if found.unknown else ExitStatus.DONE)
+        _show_obstacles(in_the_way)
+    finish(ExitStatus.NEEDS_ATTENTION if found.unknown or blocked else ExitStatus.DONE)
 
 
 def _page(office: Workspace, name: str) -> BookingPage:
@@ -62,10 +69,38 @@ def free_slots(office: Workspace, page: BookingPage, window: Window, rule: SlotR
     return find_free(views, window, rule, now=now, max_age=settings.max_age, busy_statuses=settings.busy_statuses)
 
 
-def _print_json(page: str, found: Freedom) -> None:
+def page_obstacles(office: Workspace, page: BookingPage) -> list[Obstacle]:
+    """Return the verdicts that stand in a page's way."""
+    with office.store.read() as unit:
+        uses = [(use.role, use.calendar) for use in unit.roster.page_calendars(page.name)]
+        verdicts = {place: stored.conclusion for place, stored in unit.permissions.current().items()}
+    return obstacles(uses, verdicts, require_proof=page.require_proof)
+
+
+def _show_obstacles(in_the_way: list[Obstacle]) -> None:
+    screen = output()
+    for it in in_the_way:
+        why = REASON_TEXTS[it.conclusion.reason] if it.conclusion.reason else it.conclusion.verdict
+        word = "[bold red]Blocked[/]" if it.blocks else "[yellow]Warning[/]"
+        screen.print(f"{word}: {it.calendar.label} cannot surely be used to {it.need}: {why}.", soft_wrap=True)
+    if in_the_way:
+        screen.print("Next: [bold]busytime advise --out DIR[/] tells what to grant; then `busytime validate`.")
+
+
+def _print_json(page: str, found: Freedom, blocked: list[Obstacle]) -> None:
     print_json(
         {
             "page": page,
+            "blocked": [
+                {
+                    "owner": it.calendar.owner,
+                    "folder": it.calendar.folder,
+                    "need": it.need,
+                    "verdict": it.conclusion.verdict,
+                    "reason": it.conclusion.reason,
+                }
+                for it in blocked
+            ],
             "slots": [{"start": rfc3339(start), "end": rfc3339(end)} for start, end in found.slots],
             "unknown": [
                 {
