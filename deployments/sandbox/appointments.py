@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import icalendar
 
+from deployments.sandbox import marker
 from deployments.sandbox.fields import Fields
 from deployments.sandbox.identifiers import ItemKey, item_id, read_item_id
 from deployments.sandbox.model import STATUSES, Item
@@ -25,8 +26,19 @@ _WORDS = {
     "working_elsewhere": "WorkingElsewhere",
     "no_data": "NoData",
 }
-_MARKER = "busytimekey"
 _YEAR = timedelta(days=366)
+_COPIED = (
+    "status",
+    "subject",
+    "location",
+    "body",
+    "body_type",
+    "time_zone",
+    "start_zone",
+    "end_zone",
+    "reminder_is_set",
+    "reminder_minutes",
+)
 _FLAGS = ("is_private", "is_cancelled", "is_all_day")
 
 
@@ -43,14 +55,15 @@ def listing(organisation: Organisation, fields: Fields) -> list[dict[str, Any]]:
 def _shown(one: Occurrence) -> dict[str, Any]:
     item = one.item
     occurrence = None if one.original is None else int(one.original.timestamp())
-    marker = next((value for key, value in item.extended.items() if key[1] == _MARKER), None)
     return {
         "id": item_id(ItemKey(item.mailbox, item.number, occurrence)),
         "start": one.start.isoformat(timespec="seconds"),
         "end": one.end.isoformat(timespec="seconds"),
         "status": one.status,
         "subject": one.subject,
-        "booking_key": None if marker is None else marker.partition("/")[2] or marker,
+        "booking_key": marker.booking_key(item),
+        "marker": item.extended.get(marker.KEY),
+        "revision": item.extended.get(marker.REVISION),
         "is_private": item.is_private,
         "is_cancelled": item.is_cancelled,
         "is_recurring": item.series is not None,
@@ -68,12 +81,15 @@ def create(organisation: Organisation, fields: Fields) -> str:
         "status": _status(fields),
         "subject": fields.text("subject", ""),
         "location": fields.text("location", ""),
-        "creator": fields.text("creator", folder.mailbox).lower(),
+        "creator": fields.text("creator", folder.owner).lower(),
         "created": datetime.now(UTC),
         "time_zone": zone.key,
     }
     for name in _FLAGS:
         more[name] = fields.flag(name, otherwise=False)
+    # Only tests need it: an owner has no way to write a marker.
+    marks = {marker.KEY: fields.text("marker", ""), marker.REVISION: fields.text("revision", "")}
+    more["extended"] = {key: value for key, value in marks.items() if value}
     if "rrule" in fields.values:
         more["series"] = _series(fields.text("rrule"), start, end, zone)
     return organisation.add_item(folder, start, end, **more).id
@@ -151,8 +167,7 @@ def change(organisation: Organisation, fields: Fields) -> str:
     item.status, item.subject, item.location = status, subject, location
     for name, value in flags.items():
         setattr(item, name, value)
-    item.change += 1
-    item.modified = datetime.now(UTC)
+    item.changed(found.folder.owner, datetime.now(UTC))
     found.folder.touched()
     return fields.id
 
@@ -160,12 +175,7 @@ def change(organisation: Organisation, fields: Fields) -> str:
 def remove(organisation: Organisation, fields: Fields) -> None:
     """Remove an appointment; the id of an occurrence removes that one."""
     found = _find(organisation, fields)
-    if found.occurrence is not None and found.occurrence.original is not None:
-        _changes(found.item).deleted.add(found.occurrence.original)
-        found.item.change += 1
-    else:
-        del found.folder.items[found.item.number]
-    found.folder.touched()
+    organisation.remove_item(found)
 
 
 def copy(organisation: Organisation, fields: Fields) -> str:
@@ -173,9 +183,9 @@ def copy(organisation: Organisation, fields: Fields) -> str:
     found = _find(organisation, fields)
     item = found.item
     start = fields.time("start", item.start)
-    more = {name: getattr(item, name) for name in ("status", "subject", "location", "body", *_FLAGS, "time_zone")}
+    more = {name: getattr(item, name) for name in (*_COPIED, *_FLAGS)}
     more |= {
-        "creator": item.mailbox,
+        "creator": found.folder.owner,
         "created": datetime.now(UTC),
         "extended": dict(item.extended),
         "series": copying.deepcopy(item.series) if start == item.start else None,

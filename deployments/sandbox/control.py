@@ -19,8 +19,9 @@ from deployments.sandbox.fields import Fields
 from deployments.sandbox.journal import Journal
 from deployments.sandbox.limits import Limits
 from deployments.sandbox.model import MailboxKind
-from deployments.sandbox.organisation import DEFAULT, Organisation, UnknownError, split_path
-from deployments.sandbox.rights import LEVELS
+from deployments.sandbox.organisation import DEFAULT, Organisation, UnknownError
+from deployments.sandbox.paths import split_path
+from deployments.sandbox.rights import LEVELS, Rights, custom_rights
 
 Json = Any
 
@@ -81,6 +82,10 @@ class Control:
         level = fields.text("level")
         if level not in LEVELS:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}")
+        spelled_out = _custom(fields, level)
+        folder.custom.pop(grantee, None)
+        if spelled_out is not None:
+            folder.custom[grantee] = spelled_out
         if level == "None" and grantee != DEFAULT:
             folder.permissions.pop(grantee, None)
         else:
@@ -166,6 +171,16 @@ class Control:
         """Change the policy."""
         self.limits.update(fields.values)
         return self.limits.as_dict()
+
+
+def _custom(fields: Fields, level: str) -> Rights | None:
+    """Return the rights that were spelled out, if any."""
+    given = fields.values.get("rights")
+    if given is None:
+        return None
+    if level != "Custom" or not isinstance(given, dict):
+        raise ValueError("rights must be an object and go with the level Custom")
+    return custom_rights(given)
 
 
 def _route(method: str, path: str, handler: Callable[[Fields], Json]) -> Route:

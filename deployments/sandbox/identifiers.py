@@ -11,6 +11,7 @@ import binascii
 from dataclasses import dataclass
 
 _FOLDER_MARK = b"\x00\x03."
+_CHANGE_KEY_BYTES = 13
 _ITEM_MARK = b"\x00\x03$"
 
 
@@ -64,6 +65,14 @@ def read_item_id(text: str) -> ItemKey | None:
         return ItemKey(parts[0], int(parts[1]), int(parts[2]) if parts[2] else None)
     except ValueError:
         return None
+
+
+def is_change_key(text: str) -> bool:
+    """Tell whether a text has the form of a change key."""
+    try:
+        return len(base64.b64decode(text.encode("ascii"), validate=True)) == _CHANGE_KEY_BYTES
+    except (UnicodeError, binascii.Error):
+        return False
 
 
 def change_key(number: int) -> str:

@@ -52,6 +52,18 @@ class Limits:
     # What a stranger who asks for a permission list gets: nothing, a refusal, or the list.
     permission_set: str = "omitted"
     private_items: str = "masked"
+    # Items of one page of FindItem.
+    find_items: int = 1000
+    # Whether a search compares without regard to upper and lower case.
+    restriction_ignores_case: bool = True
+    # A property, like calendar:Location, that UpdateItem forgets while it answers NoError.
+    update_ignores: str = ""
+    # Whether a delegate may use MoveToDeletedItems.
+    delegate_move_to_deleted: bool = True
+    # How long after its invitation was accepted a foreign calendar appears.
+    invitation_delay_s: float = 0.0
+    # Whether the folder of a foreign calendar tells its owner's address.
+    foreign_address: bool = True
     server_time_zones: bool = True
     # Whether a calendar view expands recurring series (some servers do not).
     expand_series: bool = True
@@ -83,15 +95,20 @@ def _checked(name: str, value: object, known: dict[str, object]) -> object:
         if value not in _CHOICES[name]:
             raise ValueError(f"{name} must be one of {', '.join(_CHOICES[name])}")
         return value
-    if isinstance(current, bool):
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} must be true or false")  # noqa: TRY004 (one error for all bad JSON)
+    if isinstance(current, bool | str):
+        if not isinstance(value, type(current)):
+            kind = "text" if isinstance(current, str) else "true or false"
+            raise ValueError(f"{name} must be {kind}")  # noqa: TRY004 (one error for all bad JSON)
         return value
+    return _number(name, value, whole=isinstance(current, int))
+
+
+def _number(name: str, value: object, *, whole: bool) -> float:
     # JSON's null switches a limit off; a boolean is an int in Python and must not pass as one.
     number = 0 if value is None else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < _ENORMOUS:
         raise ValueError(f"{name} must be a number from 0 on")
-    if isinstance(current, int):
+    if whole:
         if number != int(number):
             raise ValueError(f"{name} must be a whole number")
         return int(number)

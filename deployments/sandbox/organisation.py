@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any
 from deployments.sandbox.identifiers import ItemKey, read_folder_id
 from deployments.sandbox.limits import Limits
 from deployments.sandbox.model import Folder, Item, Mailbox, MailboxKind
+from deployments.sandbox.paths import join_path, plain, split_path, step
 from deployments.sandbox.rights import LEVELS, MAILBOX_OWNER, ROOT_VISITOR, Rights
 from deployments.sandbox.timeline import Occurrence
 
@@ -47,6 +47,8 @@ class Organisation:
         self.limits = limits
         self._mailboxes: dict[str, Mailbox] = {}
         self._makers: dict[str, Callable[[], None]] = {}
+        # Calendars of other organisations, by their owner's address and name there.
+        self.external: dict[tuple[str, str], Folder] = {}
         self.create_mailbox(self.email, "Busytime", shared=False)
 
     def expect(self, address: str, maker: Callable[[], None]) -> None:
@@ -100,12 +102,15 @@ class Organisation:
 
     def folder(self, address: str, path: str) -> Folder:
         """Return a calendar by its path below the owner's calendar (`../` is beside it)."""
+        external = self.external.get((address.lower(), path.strip() or "Calendar"))
+        if external is not None:
+            return external
         mailbox = self.owner(address)
         folder = mailbox.folders.get(4)
         if folder is None:
             raise UnknownError(f"{address} has no calendar")
         for name in split_path(path):
-            folder = _step(mailbox, folder, name)
+            folder = step(mailbox, folder, name)
             if folder is None:
                 raise UnknownError(f"{address} has no calendar {path!r}")
         return folder
@@ -117,10 +122,16 @@ class Organisation:
             raise ValueError("folder must name the new calendar")
         mailbox = self.owner(address)
         parent = self.folder(address, join_path(parents))
-        number = max(_FIRST_FREE_FOLDER, max(mailbox.folders) + 1)
-        folder = Folder(mailbox.address, number, _plain(name), parent)
+        folder = self.add_folder(mailbox, plain(name), parent)
         folder.permissions.update(parent.permissions)
-        mailbox.folders[number] = folder
+        folder.custom.update(parent.custom)
+        return folder
+
+    def add_folder(self, mailbox: Mailbox, name: str, parent: Folder) -> Folder:
+        """Make a calendar without any permission."""
+        number = max(_FIRST_FREE_FOLDER, max(mailbox.folders) + 1, mailbox.next_folder)
+        mailbox.next_folder = number + 1
+        folder = mailbox.folders[number] = Folder(mailbox.address, number, name, parent)
         return folder
 
     def remove_folder(self, folder: Folder) -> None:
@@ -129,7 +140,8 @@ class Organisation:
             raise ValueError("a well-known folder cannot be removed")
         mailbox = self.owner(folder.mailbox)
         for gone in (folder, *list(mailbox.children(folder, deep=True))):
-            del mailbox.folders[gone.number]
+            mailbox.folders.pop(gone.number, None)
+        self.external = {key: one for key, one in self.external.items() if one is not folder}
 
     def folder_by_id(self, folder_id: str) -> Folder | None:
         """Return the folder of an id, or None if it is gone or was never there."""
@@ -159,19 +171,32 @@ class Organisation:
         mailbox = self.owner(folder.mailbox)
         number = mailbox.next_item
         mailbox.next_item += 1
-        more.setdefault("creator", mailbox.address)
+        more.setdefault("creator", folder.owner)
         item = Item(mailbox.address, number, start, end, **more)
         folder.items[number] = item
         folder.touched()
         return item
 
+    def remove_item(self, found: Found) -> None:
+        """Remove an item, or only the occurrence that its id named."""
+        occurrence, series = found.occurrence, found.item.series
+        if occurrence is not None and occurrence.original is not None and series is not None:
+            series.changes.deleted.add(occurrence.original)
+            found.item.change += 1
+        else:
+            del found.folder.items[found.item.number]
+        found.folder.touched()
+
     def rights(self, caller: str, folder: Folder) -> Rights:
         """Return what a person may do in a folder."""
-        if caller == folder.mailbox:
+        if not folder.is_there:
+            return LEVELS["None"]
+        if caller == folder.mailbox and folder.foreign_owner is None:
             return MAILBOX_OWNER
         if folder.is_calendar:
-            level = folder.permissions.get(caller) or folder.permissions.get(DEFAULT, "None")
-            return LEVELS[level]
+            person = caller if caller in folder.permissions else DEFAULT
+            level = folder.permissions.get(person, "None")
+            return folder.custom.get(person, LEVELS[level]) if level == "Custom" else LEVELS[level]
         if self.limits.root_visible and folder.number in {1, 2} and self._sees_any(caller, folder):
             return ROOT_VISITOR
         return LEVELS["None"]
@@ -197,28 +222,3 @@ def _around(item: Item, original: datetime) -> tuple[datetime, datetime]:
         return times
     year = original.year
     return datetime(year, 1, 1, tzinfo=UTC), datetime(year, 12, 31, tzinfo=UTC)
-
-
-def split_path(path: str) -> list[str]:
-    r"""Split a folder path at `/`, leaving `\/` alone."""
-    parts = re.split(r"(?<!\\)/", path.strip()) if path.strip() else []
-    return [part.replace("\\/", "/") for part in parts]
-
-
-def join_path(names: list[str]) -> str:
-    r"""Put a folder path together again."""
-    return "/".join(name.replace("/", "\\/") for name in names)
-
-
-def _plain(name: str) -> str:
-    """Drop the `?2` that tells calendars of one name apart."""
-    return re.sub(r"\?\d+$", "", name)
-
-
-def _step(mailbox: Mailbox, folder: Folder, name: str) -> Folder | None:
-    if name == "..":
-        return folder.parent
-    match = re.search(r"\?(\d+)$", name)
-    position = int(match[1]) if match else 1
-    named = [one for one in mailbox.children(folder, deep=False) if one.name == _plain(name)]
-    return named[position - 1] if 1 <= position <= len(named) else None

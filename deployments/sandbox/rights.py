@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import Any
 
 
 class Scope(IntEnum):
@@ -156,3 +157,27 @@ def item_effective_rights(rights: Rights, *, own: bool) -> EffectiveRights:
         delete=rights.may_delete(own=own),
         modify=rights.may_edit(own=own),
     )
+
+
+_WORDS: dict[type, dict[object, Any]] = {
+    bool: {True: True, False: False},
+    Scope: {one.name.lower(): one for one in Scope},
+    Detail: {one.name.lower(): one for one in Detail},
+}
+
+
+def custom_rights(given: dict[str, object]) -> Rights:
+    """Read rights that were spelled out, by the names of the fields of `Rights`.
+
+    Raises:
+        ValueError: A name or a value is unknown.
+    """
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in Rights.__slots__:
+            raise ValueError(f"rights: {name!r} is unknown; known are {', '.join(Rights.__slots__)}")
+        words = _WORDS[type(getattr(Rights(), name))]
+        if not isinstance(value, str | bool) or value not in words:
+            raise ValueError(f"rights: {name} must be one of {', '.join(str(one).lower() for one in words)}")
+        values[name] = words[value]
+    return Rights(**values)

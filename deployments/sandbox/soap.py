@@ -119,6 +119,11 @@ def attribute(value: str) -> str:
     return quoteattr(_ILLEGAL.sub("", value))
 
 
+def local_name(element: Element) -> str:
+    """Return an element's name without its namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
 def child_text(element: Element, path: str) -> str | None:
     """Return the stripped text below an element, or None."""
     found = element.find(path)
@@ -150,8 +155,13 @@ def success(operation: str, content: str) -> str:
 
 def failure(operation: str, error: OperationError) -> str:
     """Return one failed response message."""
-    # These two cannot be without their content, not even in an error (the schema says so).
-    content = {"GetItem": "<m:Items/>", "GetServerTimeZones": "<m:TimeZoneDefinitions/>"}
+    # These cannot be without their content, not even in an error (the schema says so).
+    content = {
+        "GetItem": "<m:Items/>",
+        "CreateItem": "<m:Items/>",
+        "UpdateItem": "<m:Items/>",
+        "GetServerTimeZones": "<m:TimeZoneDefinitions/>",
+    }
     return (
         f'<m:{operation}ResponseMessage ResponseClass="Error">'
         f"<m:MessageText>{text(error.message)}</m:MessageText>"
@@ -178,5 +188,14 @@ _MESSAGES = {
     "ErrorInvalidIdMalformed": "Id is malformed.",
     "ErrorCalendarViewRangeTooBig": "The specified view range exceeds the maximum range of two years.",
     "ErrorNameResolutionNoResults": "No results were found.",
+    "ErrorIrresolvableConflict": "The send or update operation could not be performed because the change key passed"
+    " in the request does not match the current change key for the item.",
+    "ErrorChangeKeyRequiredForWriteOperations": "A valid change key is required for this operation.",
+    "ErrorInvalidChangeKey": "The change key is invalid.",
+    "ErrorSendMeetingInvitationsRequired": "The SendMeetingInvitations attribute is required for calendar items.",
+    "ErrorSendMeetingInvitationsOrCancellationsRequired": "The SendMeetingInvitationsOrCancellations attribute is required"
+    " for calendar items.",
+    "ErrorSendMeetingCancellationsRequired": "The SendMeetingCancellations attribute is required for calendar items.",
+    "ErrorCalendarEndDateIsEarlierThanStartDate": "EndDate is earlier than StartDate.",
     "ErrorTooManyObjectsOpened": "Too many objects opened.",
 }

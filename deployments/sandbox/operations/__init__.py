@@ -9,6 +9,8 @@ from deployments.sandbox.operations.context import Context
 from deployments.sandbox.operations.folders import find_folder, get_folder
 from deployments.sandbox.operations.items import find_item, get_item
 from deployments.sandbox.operations.names import convert_id, get_server_time_zones, resolve_names
+from deployments.sandbox.operations.updating import update_item
+from deployments.sandbox.operations.writing import create_item, delete_item
 from deployments.sandbox.soap import Element
 
 Operation = Callable[[Context, Element], bytes]
@@ -19,6 +21,9 @@ OPERATIONS: dict[str, Operation] = {
     "FindFolder": find_folder,
     "FindItem": find_item,
     "GetItem": get_item,
+    "CreateItem": create_item,
+    "UpdateItem": update_item,
+    "DeleteItem": delete_item,
     "ResolveNames": resolve_names,
     "ConvertId": convert_id,
     "GetServerTimeZones": get_server_time_zones,

@@ -10,7 +10,7 @@ from deployments.sandbox.limits import Limits
 from deployments.sandbox.model import Folder, Mailbox, MailboxKind
 from deployments.sandbox.organisation import Organisation
 from deployments.sandbox.rights import Rights
-from deployments.sandbox.soap import Element, OperationError, T, child_text
+from deployments.sandbox.soap import Element, M, OperationError, T, child_text
 
 
 @dataclass(slots=True)
@@ -92,11 +92,14 @@ def named_mailboxes(element: Element, caller: str | None) -> list[str]:
         key = read_folder_id(one.get("Id") or "")
         if key is not None:
             found[key[0]] = None
-    for one in element.iter(f"{T}ItemId"):
+    for one in element.iter(f"{T}ItemId", f"{T}ReferenceItemId"):
         item = read_item_id(one.get("Id") or "")
         if item is not None:
             found[item.mailbox] = None
     for one in element.iter(f"{T}DistinguishedFolderId"):
         if len(one) == 0 and caller is not None:
             found[caller] = None
+    if not found and caller is not None and element.tag == f"{M}CreateItem":
+        # Without a folder it means the caller's own calendar.
+        found[caller] = None
     return list(found)

@@ -15,6 +15,7 @@ from deployments.sandbox.soap import Element, M, OperationError, T, failure, res
 from deployments.sandbox.timeline import Occurrence
 from deployments.sandbox.zones import read_time
 
+_ITEM_IDS = frozenset({f"{T}ItemId", f"{T}ReferenceItemId"})
 _TWO_YEARS = timedelta(days=2 * 366)
 
 
@@ -121,7 +122,7 @@ def find_by_id(context: Context, element: Element) -> Found:
     Raises:
         OperationError: The id is none, the item is gone, or its folder may not be seen or read.
     """
-    key = read_item_id(element.get("Id") or "") if element.tag == f"{T}ItemId" else None
+    key = read_item_id(element.get("Id") or "") if element.tag in _ITEM_IDS else None
     if key is None:
         raise OperationError("ErrorInvalidIdMalformed")
     found = context.organisation.item(key)

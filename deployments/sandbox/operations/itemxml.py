@@ -119,7 +119,10 @@ def _subject(view: View) -> str:
 
 
 def _body(view: View) -> str:
-    return f'<t:Body BodyType="Text">{text("" if view.masked else view.one.item.body)}</t:Body>'
+    item = view.one.item
+    if view.masked:
+        return '<t:Body BodyType="Text"></t:Body>'
+    return f'<t:Body BodyType="{item.body_type}">{text(item.body)}</t:Body>'
 
 
 def _text_body(view: View) -> str:
@@ -145,7 +148,8 @@ def _original_start(view: View) -> str:
     return "" if original is None else _element("OriginalStart", moment_text(original, view.zone))
 
 
-def _mailbox(address: str, name: str) -> str:
+def mailbox_xml(address: str, name: str) -> str:
+    """Render a recipient."""
     return (
         f"<t:Mailbox><t:Name>{text(name)}</t:Name>"
         f"<t:EmailAddress>{text(address)}</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType>"
@@ -154,13 +158,17 @@ def _mailbox(address: str, name: str) -> str:
 
 
 def _organizer(view: View) -> str:
+    if view.folder.foreign_owner is not None:
+        owner = view.folder.foreign_owner
+        return f"<t:Organizer>{mailbox_xml(owner, owner)}</t:Organizer>"
     mailbox = view.context.mailbox(view.one.item.mailbox)
-    return f"<t:Organizer>{_mailbox(mailbox.address, mailbox.name)}</t:Organizer>"
+    return f"<t:Organizer>{mailbox_xml(mailbox.address, mailbox.name)}</t:Organizer>"
 
 
-def _zone(name: str) -> Callable[[View], str]:
+def _zone(name: str, field: str) -> Callable[[View], str]:
     def render(view: View) -> str:
-        zone = WINDOWS_NAMES.get(view.one.item.time_zone, "UTC")
+        item = view.one.item
+        zone = getattr(item, field) or WINDOWS_NAMES.get(item.time_zone, "UTC")
         return f"<t:{name} Id={attribute(zone)} Name={attribute(zone)}/>"
 
     return render
@@ -188,11 +196,12 @@ _FIELDS: dict[str, Callable[[View], str]] = {
     "item:Importance": _constant("Importance", "Normal"),
     "item:IsDraft": _constant("IsDraft", value=False),
     "item:DateTimeCreated": _time("DateTimeCreated", _created),
-    "item:ReminderIsSet": _constant("ReminderIsSet", value=False),
+    "item:ReminderIsSet": lambda view: _element("ReminderIsSet", view.one.item.reminder_is_set),
+    "item:ReminderMinutesBeforeStart": lambda view: _element("ReminderMinutesBeforeStart", str(view.one.item.reminder_minutes)),
     "item:HasAttachments": _constant("HasAttachments", value=False),
     "extended": lambda _view: "",
     "item:EffectiveRights": View.effective_rights,
-    "item:LastModifiedName": lambda view: _element("LastModifiedName", view.one.item.creator),
+    "item:LastModifiedName": lambda view: _element("LastModifiedName", view.one.item.modifier or view.one.item.creator),
     "item:LastModifiedTime": _time("LastModifiedTime", _modified),
     "item:TextBody": _text_body,
     "calendar:UID": lambda view: _element("UID", view.one.item.uid),
@@ -210,6 +219,6 @@ _FIELDS: dict[str, Callable[[View], str]] = {
     "calendar:CalendarItemType": lambda view: _element("CalendarItemType", _type(view)),
     "calendar:MyResponseType": _constant("MyResponseType", "Organizer"),
     "calendar:Organizer": _organizer,
-    "calendar:StartTimeZone": _zone("StartTimeZone"),
-    "calendar:EndTimeZone": _zone("EndTimeZone"),
+    "calendar:StartTimeZone": _zone("StartTimeZone", "start_zone"),
+    "calendar:EndTimeZone": _zone("EndTimeZone", "end_zone"),
 }

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from deployments.sandbox.rights import EffectiveRights
 from deployments.sandbox.soap import Element, M, T, attribute, child_text, schema_fault, text
 
 ExtendedKey = tuple[str, str]
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# Well-known property sets can be named in two ways.
+_SETS = {
+    "Appointment": "00062002-0000-0000-c000-000000000046",
+    "Common": "00062008-0000-0000-c000-000000000046",
+    "InternetHeaders": "00020386-0000-0000-c000-000000000046",
+    "Meeting": "6ed8da90-450b-101b-98da-00aa003f1305",
+    "PublicStrings": "00020329-0000-0000-c000-000000000046",
+    "Sharing": "00062040-0000-0000-c000-000000000046",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +73,21 @@ def read_shape(element: Element, name: str) -> Shape:
         if path.tag == f"{T}FieldURI":
             fields.add(path.get("FieldURI") or "")
         elif path.tag == f"{T}ExtendedFieldURI":
-            extended.append(_read_extended(path))
+            extended.append(read_extended(path))
     return Shape(base, frozenset(fields), tuple(extended))
 
 
-def _read_extended(path: Element) -> ExtendedField:
+def read_extended(path: Element) -> ExtendedField:
+    """Read an ExtendedFieldURI.
+
+    Raises:
+        SoapFault: It has no type, or a property set that is none.
+    """
     given = {str(name): str(value) for name, value in path.attrib.items()}
     if "PropertyType" not in given:
         raise schema_fault("ExtendedFieldURI needs a PropertyType.")
+    if not _GUID.fullmatch(given.get("PropertySetId", _SETS["Sharing"])):
+        raise schema_fault("PropertySetId is not a GUID.")
     return ExtendedField(extended_key(given), tuple(given.items()))
 
 
@@ -77,7 +95,8 @@ def extended_key(path: dict[str, str]) -> ExtendedKey:
     """Return under which key an item keeps an extended property."""
     if "PropertyTag" in path:
         return "tag", path["PropertyTag"].lower()
-    owner = path.get("PropertySetId") or path.get("DistinguishedPropertySetId") or ""
+    known = path.get("DistinguishedPropertySetId", "")
+    owner = path.get("PropertySetId") or _SETS.get(known, known)
     return owner.lower(), (path.get("PropertyName") or path.get("PropertyId") or "").lower()
 
 

@@ -85,6 +85,9 @@ def test_limits_are_taken_all_or_none(sandbox):
         ("POST", "/permission", {"owner": "OWNER", "grantee": "Default", "level": "King"}, 400, "level"),
         ("POST", "/permission", {"owner": "none@x", "grantee": "Default", "level": "Owner"}, 404, "none@x"),
         ("POST", "/permission", {"owner": "OWNER", "folder": "No", "grantee": "x", "level": "Owner"}, 404, "No"),
+        ("POST", "/permission", {"owner": "OWNER", "grantee": "x", "level": "Owner", "rights": {}}, 400, "rights"),
+        ("POST", "/permission", {"owner": "OWNER", "grantee": "x", "level": "Custom", "rights": {"fly": True}}, 400, "fly"),
+        ("POST", "/permission", {"owner": "OWNER", "grantee": "x", "level": "Custom", "rights": {"edit": True}}, 400, "edit"),
         ("POST", "/calendars", {"owner": "OWNER", "folder": ""}, 400, "folder"),
         ("DELETE", "/calendars", {"owner": "OWNER", "folder": "../Inbox"}, 400, "removed"),
         ("PATCH", "/calendars", {"owner": "OWNER", "folder": "", "parent": ".."}, 400, "folder"),
@@ -110,6 +113,7 @@ def test_limits_are_taken_all_or_none(sandbox):
         ("POST", "/limits", {"lock_after": True}, 400, "lock_after"),
         ("POST", "/limits", {"send_details": 1}, 400, "send_details"),
         ("POST", "/limits", {"rights_style": "mixed"}, 400, "rights_style"),
+        ("POST", "/limits", {"update_ignores": True}, 400, "update_ignores"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(sandbox, owner, method, path, body, status, words):
