@@ -6,7 +6,7 @@ Pure: the standard library only. Nothing here reads a clock, a file or a server.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from busytime.errors import ConfigurationError, Reason
@@ -129,7 +129,7 @@ class Window:
         end: Aware instant after ``start``, kept in UTC.
 
     Raises:
-        ConfigurationError: An instant has no offset, or the end is not after the start.
+        ConfigurationError: An instant has no offset or is too far away, or the end is not after the start.
     """
 
     start: datetime
@@ -143,6 +143,8 @@ class Window:
                 raise ConfigurationError(
                     f"The window's {name} {value.isoformat()} has no UTC offset; add one, for example +00:00."
                 )
+            if value.year in (MINYEAR, MAXYEAR):  # no day before or after it could be reckoned
+                raise ConfigurationError(f"The window's {name} {value.isoformat()} is too far away; give a nearer one.")
             object.__setattr__(self, name, value.astimezone(UTC))
         if self.end <= self.start:
             raise ConfigurationError(
@@ -216,6 +218,19 @@ class FoundFolder:
     folder_id: str
     parent_id: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderList:
+    """The calendar folders of one mailbox that the connection can see.
+
+    Args:
+        folders: The default calendar first, then those below and beside it.
+        beside_seen: Whether the mailbox's root let us look beside the calendar.
+    """
+
+    folders: tuple[FoundFolder, ...]
+    beside_seen: bool
 
 
 @dataclass(frozen=True, slots=True)

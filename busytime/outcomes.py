@@ -132,3 +132,19 @@ def judge_validation(run_id: int, probes: Sequence[object], batches: Sequence[ob
     whole = error is None and all(finding.conclusion.verdict is Verdict.GRANTED for finding in findings)
     status = ended_as or (RunStatus.COMPLETED if whole else RunStatus.COMPLETED_WITH_FAILURES)
     return ValidationOutcome(run_id, status, findings, error.reason if error else None, str(error) if error else None)
+
+
+def judge_discovery(probes: Sequence[object], steps: Sequence[object], *, whole: bool) -> tuple[RunStatus, BusyTimeError | None]:
+    """Judge a discovery by what its steps returned or raised; return how it ended, and the error that says most.
+
+    Args:
+        probes: For each connection the value that its probe returned, or its error.
+        steps: What the other steps returned or raised.
+        whole: Whether every owner could be looked at.
+
+    Raises:
+        BaseException: A step ended by an error that is none of ours.
+    """
+    error, ended_as = _first_error(probes, steps)
+    good = error is None and whole
+    return ended_as or (RunStatus.COMPLETED if good else RunStatus.COMPLETED_WITH_FAILURES), error

@@ -224,15 +224,16 @@ def _judge_write(subject: Subject, found: Findings) -> Conclusion | Evidence:
         return _without_folder(subject, found, found.folder)
     rights = found.folder
     if rights.read and rights.create and rights.modify and rights.delete:
-        level = PermissionLevel.OWNER if rights.create_folders else PermissionLevel.EDITOR
-        return Conclusion(Verdict.GRANTED, Evidence.FOLDER_RIGHTS, level)
+        return Conclusion(Verdict.GRANTED, Evidence.FOLDER_RIGHTS, level_of(rights))
     if (rights.read and rights.create) or rights.none:
         return _by_items(rights, found)
-    return _too_low(Evidence.FOLDER_RIGHTS, _level_of(rights), subject)
+    return _too_low(Evidence.FOLDER_RIGHTS, level_of(rights), subject)
 
 
-def _level_of(rights: Rights) -> PermissionLevel:
-    """Name the lowest level that has these rights in a folder."""
+def level_of(rights: Rights) -> PermissionLevel:
+    """Name the lowest level that has these rights in a folder; on Exchange an Editor's look like an Author's."""
+    if rights.read and rights.create and rights.modify and rights.delete:
+        return PermissionLevel.OWNER if rights.create_folders else PermissionLevel.EDITOR
     if not rights.read:
         return PermissionLevel.CONTRIBUTOR if rights.create else PermissionLevel.NONE
     if not rights.create:
@@ -335,16 +336,10 @@ def _judge_read(subject: Subject, found: Findings) -> Conclusion | Evidence:
     if isinstance(found.folder, NoAnswer) and found.folder.transient:
         return _unsettled(found.folder)
     if isinstance(found.folder, Rights) and found.folder.read:
-        return Conclusion(Verdict.GRANTED, Evidence.FOLDER_RIGHTS, _level_read(found.folder))
+        return Conclusion(Verdict.GRANTED, Evidence.FOLDER_RIGHTS, level_of(found.folder))
     if subject.kind is CalendarKind.DEFAULT:
         return _by_availability(found)
     return _by_view(found)
-
-
-def _level_read(rights: Rights) -> PermissionLevel:
-    if rights.modify and rights.delete:
-        return PermissionLevel.OWNER if rights.create_folders else PermissionLevel.EDITOR
-    return _level_of(rights)
 
 
 def _by_availability(found: Findings) -> Conclusion | Evidence:
@@ -374,7 +369,7 @@ def _by_view(found: Findings) -> Conclusion | Evidence:
         return Conclusion(
             Verdict.INSUFFICIENT,
             Evidence.CALENDAR_VIEW,
-            _level_of(found.folder),
+            level_of(found.folder),
             Reason.SUB_CALENDAR_NEEDS_REVIEWER,
             answer.detail,
         )

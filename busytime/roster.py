@@ -164,6 +164,11 @@ def parse_address(text: str) -> str:
     raise ConfigurationError(f"{text[:80]!r} is not one e-mail address; write one like ana@corp.example")
 
 
+def domain_of(address: str) -> str:
+    """Return the part of an address after the ``@``, in lower case."""
+    return address.rpartition("@")[2].lower()
+
+
 def parse_folder(text: str) -> str:
     """Read a folder's path and return its canonical spelling.
 

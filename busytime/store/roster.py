@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, literal, select, update
 
+from busytime.discovering import Change, KnownCalendar
 from busytime.model import Calendar, CalendarKind, ConnectionMode, Role
 from busytime.permissions import needs_of
 from busytime.roster import BookingPage, CalendarKey, CalendarRef, Hours, Roster, RosterCalendar
 from busytime.store.owners import OwnerRepository
 from busytime.store.tables import associated_calendars, booking_pages, calendars, connections, owners
+from busytime.store.types import UtcTime
 from busytime.validating import Candidate
 
 _IN_CLAUSE = 500
@@ -241,3 +243,40 @@ class RosterRepository:
         order = list(Role)
         uses = [PageCalendar(_calendar(row), Role(row.role)) for row in self._connection.execute(query)]
         return sorted(uses, key=lambda use: (order.index(use.role), use.calendar.owner, use.calendar.folder))
+
+    def owners_served(self, connection_id: int) -> list[str]:
+        """Return the owners of the roster that a connection serves, in order of their addresses."""
+        return sorted({calendar.owner for calendar in self.calendars(connection_id=connection_id)})
+
+    def known_of(self, owner: str) -> list[KnownCalendar]:
+        """Return all that the tables have of an owner, in use or not."""
+        query = _calendar_query().where(owners.c.address == owner).order_by(calendars.c.id)
+        return [
+            KnownCalendar(
+                row.id,
+                row.folder,
+                CalendarKind(row.kind),
+                row.folder_id,
+                in_use=row.added_at is not None and row.retired_at is None,
+                missing=row.missing_since is not None,
+            )
+            for row in self._connection.execute(query)
+        ]
+
+    def write_discovery(self, owner: str, changes: Iterable[Change], now: datetime) -> None:
+        """Store what a discovery found; what is gone stays, as missing."""
+        owner_id = self._owners.id(owner)
+        for change in changes:
+            seen = change.sighting
+            if seen is None:
+                missing = update(calendars).where(calendars.c.id == change.key, calendars.c.missing_since.is_(None))
+                self._connection.execute(missing.values(missing_since=now))
+            elif change.key is None:
+                identity = {"owner_id": owner_id, "folder": seen.folder, "kind": seen.kind, "folder_id": seen.folder_id}
+                self._connection.execute(insert(calendars).values(found_at=now, **identity))
+            else:
+                values = {"kind": seen.kind, "folder_id": seen.folder_id, "missing_since": None}
+                row = update(calendars).where(calendars.c.id == change.key)
+                self._connection.execute(
+                    row.values(found_at=func.coalesce(calendars.c.found_at, literal(now, UtcTime())), **values)
+                )

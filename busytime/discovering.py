@@ -1,0 +1,167 @@
+"""Discovering: which calendars the owners of the roster share with a connection, and what became of those seen before.
+
+Reads through the gateway; what changes in the tables is decided by a pure function from two snapshots.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from busytime.errors import Reason, SkippableError, SpoiltAnswerError
+from busytime.folder_path import parse_folder_path, paths_of
+from busytime.model import CalendarKind
+from busytime.permissions import PermissionLevel, Rights, level_of
+from busytime.ports import CalendarGateway
+
+
+class SightingState(StrEnum):
+    """What a discovery says of a calendar."""
+
+    FOUND = "found"
+    KNOWN = "known"
+    RENAMED = "renamed"
+    BACK = "back"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A calendar that the connection can see.
+
+    Args:
+        owner: Its owner's address.
+        folder: Its path.
+        kind: Default, sub or external.
+        folder_id: The server's id.
+        level: The lowest level with the rights that were told; ``None`` where they were not.
+    """
+
+    owner: str
+    folder: str
+    kind: CalendarKind
+    folder_id: str
+    level: PermissionLevel | None
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What was seen of one owner.
+
+    Args:
+        owner: The address.
+        sightings: Every calendar that was seen.
+        beside_seen: Whether the mailbox's root let us look beside the calendar.
+        reason: Why nothing was seen; nothing is then concluded about what was there before.
+        detail: A response code that goes with the reason.
+    """
+
+    owner: str
+    sightings: tuple[Sighting, ...] = ()
+    beside_seen: bool = False
+    reason: Reason | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCalendar:
+    """A calendar of an owner as the tables have it."""
+
+    id: int
+    folder: str
+    kind: CalendarKind
+    folder_id: str | None
+    in_use: bool
+    missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a discovery changes about one calendar.
+
+    Args:
+        state: What happened to it.
+        key: Surrogate key of its row; ``None`` for a new one.
+        folder: Its path in the tables.
+        sighting: How it was seen; ``None`` where it is missing.
+    """
+
+    state: SightingState
+    key: int | None
+    folder: str
+    sighting: Sighting | None
+
+
+def discover_owner(gateway: CalendarGateway, owner: str) -> Discovery:
+    """Look for an owner's calendars, below the default one and beside it, each with its own rights."""
+    try:
+        listed = gateway.list_folders(owner)
+    except (SkippableError, SpoiltAnswerError) as error:
+        return Discovery(owner, reason=error.reason, detail=error.detail)
+    seen = tuple(
+        Sighting(
+            owner,
+            folder,
+            CalendarKind.SUB if folder else CalendarKind.DEFAULT,
+            folder_id,
+            _level(gateway, owner, folder_id),
+        )
+        for folder_id, folder in paths_of(listed.folders).items()
+    )
+    return Discovery(owner, seen, listed.beside_seen)
+
+
+def discover_shared(gateway: CalendarGateway) -> list[Discovery]:
+    """Look for calendars of other organisations in the connection's own mailbox, by their foreign owner."""
+    by_owner: dict[str, list[Sighting]] = {}
+    for shared in gateway.list_shared_calendars():
+        if shared.owner is not None:
+            seen = by_owner.setdefault(shared.owner, [])
+            # An owner who shares one calendar shares the default one; further ones are told apart by their names.
+            folder = "" if not seen else shared.name
+            level = _level(gateway, shared.owner, shared.folder_id)
+            seen.append(Sighting(shared.owner, folder, CalendarKind.EXTERNAL, shared.folder_id, level))
+    return [Discovery(owner, tuple(seen), beside_seen=True) for owner, seen in by_owner.items()]
+
+
+def _level(gateway: CalendarGateway, owner: str, folder_id: str) -> PermissionLevel | None:
+    try:
+        rights: Rights = gateway.read_folder_rights(owner, folder_id)
+    except (SkippableError, SpoiltAnswerError):
+        return None
+    return level_of(rights)
+
+
+def compare(known: Sequence[KnownCalendar], discovery: Discovery) -> list[Change]:
+    """Decide what a discovery changes. The server's id tells a rename from a new calendar; nothing is ever deleted.
+
+    Args:
+        known: What the tables have of this owner.
+        discovery: What was seen; where nothing could be, nothing is concluded.
+    """
+    if discovery.reason is not None:
+        return []
+    by_id = {calendar.folder_id: calendar for calendar in known if calendar.folder_id}
+    by_path = {parse_folder_path(calendar.folder).key: calendar for calendar in known}
+    changes: list[Change] = []
+    met: set[int] = set()
+    for seen in discovery.sightings:
+        calendar = by_id.get(seen.folder_id) or by_path.get(parse_folder_path(seen.folder).key)
+        if calendar is None or calendar.id in met:
+            changes.append(Change(SightingState.FOUND, None, seen.folder, seen))
+            continue
+        met.add(calendar.id)
+        changes.append(Change(_state(calendar, seen), calendar.id, calendar.folder, seen))
+    gone = [
+        calendar for calendar in known if calendar.id not in met and calendar.folder_id and _would_be_seen(calendar, discovery)
+    ]
+    return changes + [Change(SightingState.MISSING, calendar.id, calendar.folder, None) for calendar in gone]
+
+
+def _state(calendar: KnownCalendar, seen: Sighting) -> SightingState:
+    if parse_folder_path(calendar.folder).key != parse_folder_path(seen.folder).key:
+        return SightingState.RENAMED
+    return SightingState.BACK if calendar.missing else SightingState.KNOWN
+
+
+def _would_be_seen(calendar: KnownCalendar, discovery: Discovery) -> bool:
+    return discovery.beside_seen or not parse_folder_path(calendar.folder).beside
