@@ -6,9 +6,9 @@ from lxml import etree
 
 from busytime.errors import BusyTimeError, CalendarUnreadableError, Reason, WindowTooLargeError
 from busytime.ews import envelopes, statuses
-from busytime.ews.body import Element, Unreadable
+from busytime.ews.body import Element
 from busytime.ews.failures import Request, make_error
-from busytime.ews.soap import MESSAGES, NAMESPACES, TYPES, Refusal, refusal_in, single_message
+from busytime.ews.soap import NAMESPACES, TYPES, Refusal, found_in
 from busytime.ews.times import InstantCache
 from busytime.ews.transport import Transport
 from busytime.model import Interval, Window
@@ -52,14 +52,7 @@ def read_calendar_view(transport: Transport, request: Request, folder_id: str, w
 
 
 def _root_folder(payload: Element) -> Element | Refusal:
-    message = single_message(payload, "FindItem")
-    refusal = refusal_in(message)
-    root = message.find(f"{{{MESSAGES}}}RootFolder")
-    if refusal is not None:
-        return refusal
-    if root is None:
-        raise Unreadable(Reason.MALFORMED_ANSWER)
-    return root
+    return found_in(payload, "FindItem")
 
 
 def _read_items(root: Element, window: Window) -> list[Interval]:

@@ -16,6 +16,7 @@ from busytime.errors import (
     PermissionMissingError,
     Reason,
     ServerBusyError,
+    SkippableError,
     SpoiltAnswerError,
     UnsupportedServerError,
     WindowTooLargeError,
@@ -49,6 +50,17 @@ _BUSY = Ruling(ServerBusyError, Reason.SERVER_BUSY)
 _SERVER_ERROR = Ruling(SpoiltAnswerError, Reason.SERVER_ERROR)
 _UNAVAILABLE = Ruling(SpoiltAnswerError, Reason.MAILBOX_UNAVAILABLE)
 
+_REFUSED_HERE = Ruling(SkippableError, Reason.SERVER_ERROR)
+
+#: A search that this server cannot do, or not in this form.
+_SEARCH_REFUSED = (
+    "ErrorUnsupportedPathForQuery ErrorInvalidRestriction ErrorUnsupportedQueryFilter ErrorContainsFilterWrongType"
+    " ErrorInvalidPropertyForExists ErrorUnsupportedPropertyDefinition ErrorInvalidExtendedProperty"
+    " ErrorRestrictionTooComplex ErrorRestrictionTooLong ErrorQueryFilterTooLong"
+)
+#: A removal that leaves the item recoverable, where the server cannot do that.
+_SOFT_DELETE_REFUSED = "ErrorInvalidOperation ErrorCannotDeleteObject ErrorDeleteItemsFailed ErrorMoveCopyFailed"
+
 _TABLE: tuple[tuple[Ruling, str], ...] = (
     (
         # In a whole answer it is the connection's own account; beside one mailbox, that mailbox's.
@@ -76,6 +88,7 @@ _TABLE: tuple[tuple[Ruling, str], ...] = (
         (
             "ErrorAccessDenied ErrorNoFreeBusyAccess ErrorNotDelegate ErrorProxyRequestNotAllowed"
             " ErrorNotAllowedExternalSharingByPolicy ErrorPermissionNotAllowedByPolicy ErrorUserNotAllowedByPolicy"
+            " ErrorCreateItemAccessDenied ErrorRecoverableItemsAccessDenied"
         ),
     ),
     (
@@ -85,9 +98,30 @@ _TABLE: tuple[tuple[Ruling, str], ...] = (
             " ErrorInvalidIdEmpty ErrorInvalidIdMalformed ErrorInvalidIdMalformedEwsLegacyIdFormat"
             " ErrorInvalidIdMonikerTooLong ErrorInvalidIdXml ErrorCannotUseItemIdForFolderId"
             " ErrorCalendarFolderIsInvalidForCalendarView ErrorInvalidFolderTypeForOperation"
+            " ErrorSavedItemFolderNotFound ErrorCannotCreateCalendarItemInNonCalendarFolder"
         ),
     ),
     (Ruling(FolderNotFoundError, Reason.NO_CALENDAR), "ErrorNoCalendar"),
+    (_REFUSED_HERE, _SEARCH_REFUSED),
+    (_REFUSED_HERE, _SOFT_DELETE_REFUSED),
+    (
+        # One item cannot be written as it is or where it is; others can.
+        _REFUSED_HERE,
+        (
+            "ErrorIrresolvableConflict ErrorStaleObject ErrorChangeKeyRequired ErrorChangeKeyRequiredForWriteOperations"
+            " ErrorInvalidChangeKey ErrorQuotaExceeded ErrorItemSave ErrorItemSavePropertyError ErrorPropertyUpdate"
+            " ErrorPropertyValidationFailure ErrorCalendarCannotUpdateDeletedItem"
+        ),
+    ),
+    (
+        # One sharing invitation cannot be accepted.
+        _REFUSED_HERE,
+        (
+            "ErrorInvalidSharingMessage ErrorInvalidSharingData ErrorNotSupportedSharingMessage ErrorInvalidReferenceItem"
+            " ErrorInvalidExternalSharingInitiator ErrorInvalidExternalSharingSubscriber"
+            " ErrorSharingNoExternalEwsAvailable ErrorSharingSynchronizationFailed ErrorInvalidItemForOperationCreateItem"
+        ),
+    ),
     (
         Ruling(WindowTooLargeError, Reason.WINDOW_TOO_LONG),
         "ErrorTimeIntervalTooBig ErrorCalendarViewRangeTooBig",
@@ -132,6 +166,11 @@ _TABLE: tuple[tuple[Ruling, str], ...] = (
 )
 
 RULINGS: dict[str, Ruling] = {code: ruling for ruling, codes in _TABLE for code in codes.split()}
+
+#: Codes of a search that has to be asked in a simpler way.
+SEARCH_REFUSED = frozenset(_SEARCH_REFUSED.split())
+#: Codes of a removal that has to be asked for good.
+SOFT_DELETE_REFUSED = frozenset([*_SOFT_DELETE_REFUSED.split(), "ErrorRecoverableItemsAccessDenied"])
 
 
 def clean_code(text: str | None) -> str | None:

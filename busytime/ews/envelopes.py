@@ -12,11 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from exchangelib import ewsdatetime as _ewsdatetime
+from exchangelib import extended_properties as _extended_properties
 from exchangelib import fields as _fields
 from exchangelib import folders as _folders
 from exchangelib import items as _items
 from exchangelib import properties as _properties
 from exchangelib import services as _services
+from exchangelib import util as _util
 from lxml import etree
 
 from busytime.errors import ConfigurationError
@@ -31,6 +33,8 @@ fields: Any = _fields
 folders: Any = _folders
 items: Any = _items
 ewsdatetime: Any = _ewsdatetime
+ewsextended: Any = _extended_properties
+util: Any = _util
 
 _API_VERSION = VERSION.api_version
 
@@ -40,24 +44,32 @@ MERGED_MINUTES = 5
 FOLDER_PAGE = 500
 
 
-def _protocol() -> Any:
+def library_protocol() -> Any:
+    """Return what exchangelib's services need of a protocol to build a request."""
     return SimpleNamespace(version=VERSION, credentials=None)
 
 
-def _account() -> Any:
+def library_account() -> Any:
+    """Return what exchangelib's services need of an account to build a request."""
     # Without a time zone no TimeZoneContext goes out, and items come back in UTC.
     return SimpleNamespace(
-        version=VERSION, protocol=_protocol(), default_timezone=None, access_type=None, identity=None, primary_smtp_address=None
+        version=VERSION,
+        protocol=library_protocol(),
+        default_timezone=None,
+        access_type=None,
+        identity=None,
+        primary_smtp_address=None,
     )
 
 
-def _wrap(service: Any, payload: Any) -> bytes:
+def wrap(service: Any, payload: Any) -> bytes:
+    """Put a payload into the envelope that is sent."""
     envelope: bytes = service.wrap(payload, api_version=_API_VERSION)
     return envelope
 
 
-def _instant(value: datetime) -> Any:
-    # In whole seconds.
+def instant(value: datetime) -> Any:
+    """Return an instant as exchangelib writes it, in whole seconds."""
     return ewsdatetime.EWSDateTime(
         value.year, value.month, value.day, value.hour, value.minute, value.second, tzinfo=ewsdatetime.UTC
     )
@@ -65,7 +77,7 @@ def _instant(value: datetime) -> Any:
 
 def _end_of(window: Window) -> Any:
     # Rounded up, so that nothing of the window is left out.
-    return _instant(window.end + timedelta(microseconds=999_999))
+    return instant(window.end + timedelta(microseconds=999_999))
 
 
 def _utc_zone() -> Any:
@@ -79,12 +91,12 @@ def _utc_zone() -> Any:
 @lru_cache(maxsize=16)
 def _availability_template(window: Window, *, merged: bool) -> bytes:
     """Build a request for one mailbox, as text: threads may not share a tree."""
-    service = services.GetUserAvailability(protocol=_protocol())
+    service = services.GetUserAvailability(protocol=library_protocol())
     payload = service.get_payload(
         mailbox_data=[prop.MailboxData(email="owner@owner.invalid", attendee_type="Required", exclude_conflicts=False)],
         timezone=_utc_zone(),
         free_busy_view_options=prop.FreeBusyViewOptions(
-            time_window=prop.TimeWindow(start=_instant(window.start), end=_end_of(window)),
+            time_window=prop.TimeWindow(start=instant(window.start), end=_end_of(window)),
             merged_free_busy_interval=MERGED_MINUTES if merged else 30,
             requested_view="FreeBusyMerged" if merged else "FreeBusy",
         ),
@@ -113,36 +125,56 @@ def availability(owners: Sequence[str], window: Window, *, merged: bool = False)
     array.remove(template)
     for owner in owners:
         mailbox = deepcopy(template)
-        mailbox[0][0].text = _carried(owner)  # Email/Address, the first of the first
+        mailbox[0][0].text = carried(owner)  # Email/Address, the first of the first
         array.append(mailbox)
-    return _wrap(services.GetUserAvailability(protocol=_protocol()), payload)
+    return wrap(services.GetUserAvailability(protocol=library_protocol()), payload)
 
 
-def _carried(name: str) -> str:
+def carried(name: str) -> str:
+    """Return a name that a request can carry.
+
+    Raises:
+        ConfigurationError: It holds a control character.
+    """
     # XML has no way to write a control character: lxml fails on one, and exchangelib sends another in its stead.
     if name.isprintable():
         return name
     raise ConfigurationError("An address or folder id holds a control character; correct the roster.")
 
 
-def _folder(distinguished: str, owner: str) -> Any:
-    return prop.DistinguishedFolderId(id=distinguished, mailbox=prop.Mailbox(email_address=_carried(owner)))
+def distinguished_folder(distinguished: str, owner: str) -> Any:
+    """Address a well-known folder explicitly, with its owner's mailbox."""
+    return prop.DistinguishedFolderId(id=distinguished, mailbox=prop.Mailbox(email_address=carried(owner)))
 
 
-def _folder_fields(*names: str) -> list[Any]:
+def calendar_folder(owner: str, folder_id: str | None) -> Any:
+    """Address a folder by its id, or an owner's default calendar explicitly, with the owner's mailbox."""
+    return distinguished_folder("calendar", owner) if folder_id is None else prop.FolderId(id=carried(folder_id))
+
+
+def folder_fields(*names: str) -> list[Any]:
+    """Return properties of a calendar folder that are asked for."""
     return [fields.FieldPath(field=folders.Calendar.get_field_by_fieldname(name)) for name in names]
+
+
+def item_fields(*names: str) -> list[Any]:
+    """Return properties of a calendar item that are asked for."""
+    return [fields.FieldPath(field=items.CalendarItem.get_field_by_fieldname(name)) for name in names]
 
 
 def get_own_calendar(account: str) -> bytes:
     """Ask for the id of the connection's own calendar, and nothing else (``GetFolder``)."""
-    service = services.GetFolder(account=_account())
-    return _wrap(service, service.get_payload([_folder("calendar", account)], None, "IdOnly"))
+    service = services.GetFolder(account=library_account())
+    return wrap(service, service.get_payload([distinguished_folder("calendar", account)], None, "IdOnly"))
 
 
 def get_calendar(owner: str) -> bytes:
     """Ask for the id, name and parent of an owner's default calendar (``GetFolder``)."""
-    service = services.GetFolder(account=_account())
-    return _wrap(service, service.get_payload([_folder("calendar", owner)], _folder_fields("name", "parent_folder_id"), "IdOnly"))
+    service = services.GetFolder(account=library_account())
+    return wrap(
+        service,
+        service.get_payload([distinguished_folder("calendar", owner)], folder_fields("name", "parent_folder_id"), "IdOnly"),
+    )
 
 
 def find_folders(distinguished: str, owner: str, offset: int) -> bytes:
@@ -153,20 +185,19 @@ def find_folders(distinguished: str, owner: str, offset: int) -> bytes:
         owner: Whose.
         offset: Where the page starts.
     """
-    service = services.FindFolder(account=_account())
-    wanted = _folder_fields("name", "parent_folder_id", "folder_class")
-    parent = [_folder(distinguished, owner)]
-    return _wrap(service, service.get_payload(parent, wanted, None, "IdOnly", "Deep", FOLDER_PAGE, offset))
+    service = services.FindFolder(account=library_account())
+    wanted = folder_fields("name", "parent_folder_id", "folder_class")
+    parent = [distinguished_folder(distinguished, owner)]
+    return wrap(service, service.get_payload(parent, wanted, None, "IdOnly", "Deep", FOLDER_PAGE, offset))
 
 
 def calendar_view(folder_id: str, window: Window) -> bytes:
     """Ask for the busy time of one folder, recurrences expanded (``FindItem`` with ``CalendarView``)."""
-    service = services.FindItem(account=_account())
-    names = ("start", "end", "legacy_free_busy_status", "is_cancelled")
-    wanted = [fields.FieldPath(field=items.CalendarItem.get_field_by_fieldname(name)) for name in names]
-    view = prop.CalendarView(start=_instant(window.start), end=_end_of(window))
+    service = services.FindItem(account=library_account())
+    wanted = item_fields("start", "end", "legacy_free_busy_status", "is_cancelled")
+    view = prop.CalendarView(start=instant(window.start), end=_end_of(window))
     payload = service.get_payload(
-        folders=[prop.FolderId(id=_carried(folder_id))],
+        folders=[prop.FolderId(id=carried(folder_id))],
         additional_fields=wanted,
         restriction=None,
         order_fields=None,
@@ -176,4 +207,4 @@ def calendar_view(folder_id: str, window: Window) -> bytes:
         calendar_view=view,
         page_size=None,
     )
-    return _wrap(service, payload)
+    return wrap(service, payload)

@@ -1,11 +1,11 @@
 """Listing an owner's calendar folders (``GetFolder``, ``FindFolder``)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from busytime.errors import FolderNotFoundError, PermissionMissingError, Reason
 from busytime.ews import envelopes
 from busytime.ews.body import Element, Unreadable
-from busytime.ews.soap import MESSAGES, TYPES, Refusal, refusal_in, single_message
+from busytime.ews.soap import TYPES, Refusal, found_in, single_folder
 from busytime.ews.transport import Transport
 from busytime.model import FoundFolder
 
@@ -48,38 +48,37 @@ def _connected(calendar: FoundFolder, found: list[FoundFolder]) -> list[FoundFol
 
 
 def _find(transport: Transport, distinguished: str, owner: str) -> Iterator[FoundFolder]:
+    what = f"Listing the calendar folders of {owner}"
+    found = find_folders(transport, what, lambda offset: envelopes.find_folders(distinguished, owner, offset))
+    return map(read_folder, found)
+
+
+def find_folders(transport: Transport, what: str, page: Callable[[int], bytes]) -> Iterator[Element]:
+    """Find calendar folders, page by page.
+
+    Args:
+        transport: Sends.
+        what: What is done, for messages.
+        page: Makes the request for the page that starts at an offset.
+    """
     offset = 0
     for _page in range(_MOST_PAGES):
-        envelope = envelopes.find_folders(distinguished, owner, offset)
-        root = transport.send(envelope, f"Listing the calendar folders of {owner}", _root_folder)
+        root = transport.send(page(offset), what, _root_folder)
         folders = root.find(_FOLDERS)
         elements = [] if folders is None else list(folders)
-        yield from (_folder(element) for element in elements if _is_calendar(element))
+        yield from (element for element in elements if _is_calendar(element))
         offset += len(elements)
         if not elements or root.get("IncludesLastItemInRange", "true").lower() in ("true", "1"):
             return
 
 
 def _root_folder(payload: Element) -> Element | Refusal:
-    message = single_message(payload, "FindFolder")
-    refusal = refusal_in(message)
-    root = message.find(f"{{{MESSAGES}}}RootFolder")
-    if refusal is not None:
-        return refusal
-    if root is None:
-        raise Unreadable(Reason.MALFORMED_ANSWER)
-    return root
+    return found_in(payload, "FindFolder")
 
 
 def _one_folder(payload: Element) -> FoundFolder | Refusal:
-    message = single_message(payload, "GetFolder")
-    refusal = refusal_in(message)
-    if refusal is not None:
-        return refusal
-    folders = message.find(f"{{{MESSAGES}}}Folders")
-    if folders is None or len(folders) != 1:
-        raise Unreadable(Reason.MALFORMED_ANSWER)
-    return _folder(folders[0])
+    folder = single_folder(payload)
+    return folder if isinstance(folder, Refusal) else read_folder(folder)
 
 
 def _is_calendar(element: Element) -> bool:
@@ -89,7 +88,12 @@ def _is_calendar(element: Element) -> bool:
     return folder_class == _CALENDAR_CLASS or folder_class.startswith(_CALENDAR_CLASS + ".")
 
 
-def _folder(element: Element) -> FoundFolder:
+def read_folder(element: Element) -> FoundFolder:
+    """Read the id, the parent's id and the name of a folder in an answer.
+
+    Raises:
+        Unreadable: It has no id or no name.
+    """
     folder_id = element.find(f"{{{TYPES}}}FolderId")
     parent_id = element.find(f"{{{TYPES}}}ParentFolderId")
     name = element.findtext(f"{{{TYPES}}}DisplayName")

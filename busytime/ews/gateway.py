@@ -4,12 +4,25 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from busytime.errors import BusyTimeError, ConfigurationError, Reason, SkippableError, SpoiltAnswerError, UnsupportedServerError
-from busytime.ews import availability, calendar_view, envelopes, folders, merged
+from busytime.ews import availability, calendar_view, envelopes, finding, folders, merged, rights, sharing, write_probe
 from busytime.ews.body import Element
+from busytime.ews.envelopes_looking import MOST_ITEMS
 from busytime.ews.failures import Request, make_error
 from busytime.ews.soap import Refusal, refusal_in, single_message
 from busytime.ews.transport import Transport
-from busytime.model import BusyAnswer, Endpoint, FoundFolder, Interval, Secret, Unanswered, Window
+from busytime.ews.writing import Place
+from busytime.model import (
+    BusyAnswer,
+    Endpoint,
+    FoundFolder,
+    Interval,
+    Invitation,
+    Secret,
+    SharedCalendar,
+    Unanswered,
+    Window,
+)
+from busytime.permissions import ItemRights, PermissionLevel, Rights
 from busytime.ports import RequestGuard
 
 #: Mailboxes in one request (``ErrorMailboxDataArrayTooBig``).
@@ -90,6 +103,48 @@ class EWSCalendarGateway:
         request = self._request(f"Reading a calendar folder (id ending in {_id_end(folder_id)})")
         return calendar_view.read_calendar_view(self._transport, request, folder_id, window)
 
+    def read_folder_rights(self, owner: str, folder_id: str | None) -> Rights:
+        """Read the connection's effective rights in one folder (``GetFolder``)."""
+        what = f"Reading the rights in {_calendar(owner, folder_id)}"
+        return rights.read_folder_rights(self._transport, what, owner, folder_id)
+
+    def find_items(self, owner: str, folder_id: str | None, *, marked_by: str | None, limit: int) -> list[str]:
+        """Find ids of some items of a folder (``FindItem``)."""
+        what = f"Looking for items in {_calendar(owner, folder_id)}"
+        return finding.find_items(self._transport, what, owner, folder_id, marked_by=marked_by, limit=limit)
+
+    def read_item_rights(self, item_ids: Sequence[str], installation_id: str) -> list[ItemRights | None]:
+        """Read effective rights and marker of at most 100 items (``GetItem``)."""
+        if not item_ids:
+            return []
+        if len(item_ids) > MOST_ITEMS:
+            raise ConfigurationError(f"{len(item_ids)} items were asked at once; ask for at most {MOST_ITEMS}.")
+        what = f"Reading the rights on {len(item_ids)} items"
+        return rights.read_item_rights(self._transport, what, item_ids, installation_id)
+
+    def read_own_level(self, owner: str, folder_id: str | None) -> PermissionLevel | None:
+        """Read the level that the folder's permission list gives the connection (``GetFolder``)."""
+        request = self._request(f"Reading the permission list of {_calendar(owner, folder_id)}")
+        return rights.read_own_level(self._transport, request, owner, folder_id, self._endpoint.email)
+
+    def probe_write(self, owner: str, folder_id: str | None, marker_key: str) -> None:
+        """Prove that entries can be created, changed and deleted (``CreateItem``, ``UpdateItem``, ``DeleteItem``)."""
+        request = self._request(f"Proving the right to write in {_calendar(owner, folder_id)}")
+        write_probe.probe_write(Place(self._transport, request, owner, folder_id), marker_key)
+
+    def list_shared_calendars(self) -> list[SharedCalendar]:
+        """List the calendars of other organisations in the connection's own mailbox (``FindFolder``)."""
+        return sharing.list_shared_calendars(self._transport, self._endpoint.email)
+
+    def list_invitations(self) -> list[Invitation]:
+        """List the sharing invitations that wait in the connection's own mailbox (``FindItem``)."""
+        return sharing.list_invitations(self._transport, self._endpoint.email)
+
+    def accept_invitation(self, invitation_id: str) -> None:
+        """Accept a sharing invitation (``CreateItem``)."""
+        request = self._request(f"Accepting a sharing invitation (id ending in {_id_end(invitation_id)})")
+        sharing.accept_invitation(self._transport, request, invitation_id)
+
     def close(self) -> None:
         """Close the connections to the server."""
         self._transport.close()
@@ -155,6 +210,10 @@ def _succeeded(payload: Element) -> Refusal | None:
 
 def _named(owners: Sequence[str]) -> str:
     return owners[0] if len(owners) == 1 else f"{owners[0]} and {len(owners) - 1} more"
+
+
+def _calendar(owner: str, folder_id: str | None) -> str:
+    return f"the calendar of {owner}" if folder_id is None else f"a calendar of {owner} (id ending in {_id_end(folder_id)})"
 
 
 def _id_end(folder_id: str) -> str:

@@ -82,13 +82,66 @@ def refusal_in(message: Element | None) -> Refusal | None:
     return Refusal(clean_code(code), back_off_of(message))
 
 
+def messages_of(payload: Element, operation: str, count: int) -> list[Element]:
+    """Return the response messages of an answer to a request for several things, in the order asked.
+
+    Raises:
+        Unreadable: It is the answer to something else, or has more or fewer messages: nothing else says whose they are.
+    """
+    messages = payload.find(f"{{{MESSAGES}}}ResponseMessages")
+    if payload.tag != f"{{{MESSAGES}}}{operation}Response" or messages is None or len(messages) != count:
+        raise Unreadable(Reason.MALFORMED_ANSWER)
+    return list(messages)
+
+
 def single_message(payload: Element, operation: str) -> Element:
     """Return the one response message of an answer to a request for one thing.
 
     Raises:
         Unreadable: It is the answer to something else, or has no message or several.
     """
-    messages = payload.find(f"{{{MESSAGES}}}ResponseMessages")
-    if payload.tag != f"{{{MESSAGES}}}{operation}Response" or messages is None or len(messages) != 1:
+    return messages_of(payload, operation, 1)[0]
+
+
+def single_folder(payload: Element) -> Element | Refusal:
+    """Return the one folder of an answer to ``GetFolder``, or what the server refuses with.
+
+    Raises:
+        Unreadable: There is no folder, or several.
+    """
+    return _single_thing(single_message(payload, "GetFolder"), "Folders")
+
+
+def single_item(message: Element) -> Element | Refusal:
+    """Return the one item of a response message, or what the server refuses with.
+
+    Raises:
+        Unreadable: There is no item, or several.
+    """
+    return _single_thing(message, "Items")
+
+
+def _single_thing(message: Element, container: str) -> Element | Refusal:
+    refusal = refusal_in(message)
+    if refusal is not None:
+        return refusal
+    things = message.find(f"{{{MESSAGES}}}{container}")
+    if things is None or len(things) != 1:
         raise Unreadable(Reason.MALFORMED_ANSWER)
-    return messages[0]
+    return things[0]
+
+
+def found_in(payload: Element, operation: str) -> Element | Refusal:
+    """Return the ``RootFolder`` of an answer to a search of one folder, or what the server refuses with.
+
+    Raises:
+        Unreadable: It is no such answer.
+    """
+    message = single_message(payload, operation)
+    refusal = refusal_in(message)
+    root = message.find(f"{{{MESSAGES}}}RootFolder")
+    if refusal is not None:
+        return refusal
+    if root is None:
+        raise Unreadable(Reason.MALFORMED_ANSWER)
+    return root

@@ -1,0 +1,89 @@
+"""Calendars of other organisations in the connection's own mailbox, and the invitations to them.
+
+The properties of shared folders are those of sharing messages ([MS-OXSHARE], [MS-OXPROPS]).
+"""
+
+from busytime.errors import BusyTimeError, FolderNotFoundError, SkippableError
+from busytime.ews import envelopes_sharing as envelopes
+from busytime.ews import envelopes_writing
+from busytime.ews.body import Element
+from busytime.ews.failures import Request, make_error
+from busytime.ews.finding import items_in, name_of
+from busytime.ews.folders import find_folders, read_folder
+from busytime.ews.marker import property_of
+from busytime.ews.soap import TYPES, Refusal, refusal_in, single_message
+from busytime.ews.transport import Transport
+from busytime.ews.writing import send_write
+from busytime.model import Invitation, SharedCalendar
+
+_ANSWERS = f"{{{TYPES}}}ResponseObjects"
+_ACCEPT = f"{{{TYPES}}}AcceptSharingInvitation"
+_SENDERS = tuple(f"{{{TYPES}}}{name}/{{{TYPES}}}Mailbox/{{{TYPES}}}EmailAddress" for name in ("From", "Sender"))
+
+
+def list_shared_calendars(transport: Transport, account: str) -> list[SharedCalendar]:
+    """List the calendars of other organisations in the connection's own mailbox (``FindFolder``).
+
+    They are folders with a property that tells the calendar's name or owner where it comes from.
+    """
+    what = f"Listing the calendars that other organisations share with {account}"
+    found = find_folders(transport, what, lambda offset: envelopes.find_shared_folders(account, offset))
+    shared = [folder for folder in found if _is_shared(folder)]
+    return [_shared_calendar(folder) for folder in shared]
+
+
+def _is_shared(folder: Element) -> bool:
+    return any(property_of(folder, one) for one in (envelopes.InitiatorAddress, envelopes.RemoteName))
+
+
+def _shared_calendar(folder: Element) -> SharedCalendar:
+    found = read_folder(folder)
+    return SharedCalendar(found.folder_id, _address(property_of(folder, envelopes.InitiatorAddress)), found.name)
+
+
+def _address(text: str | None) -> str | None:
+    address = (text or "").strip().lower()
+    return address if "@" in address else None
+
+
+def list_invitations(transport: Transport, account: str) -> list[Invitation]:
+    """List the sharing invitations that wait in the connection's own mailbox (``FindItem``)."""
+    what = f"Looking for sharing invitations in the mailbox of {account}"
+    messages = transport.send(envelopes.find_invitations(account), what, items_in)
+    found = [(message, _sender(message)) for message in messages if _waits(message)]
+    return [Invitation(name_of(message).item_id, sender) for message, sender in found if sender is not None]
+
+
+def _waits(message: Element) -> bool:
+    """Tell whether a message may still be accepted; a server that does not say so leaves it open."""
+    answers = message.find(_ANSWERS)
+    return answers is None or answers.find(_ACCEPT) is not None
+
+
+def _sender(message: Element) -> str | None:
+    return next((address for path in _SENDERS if (address := _address(message.findtext(path)))), None)
+
+
+def accept_invitation(transport: Transport, request: Request, invitation_id: str) -> None:
+    """Accept a sharing invitation (``CreateItem`` with ``AcceptSharingInvitation``).
+
+    Raises:
+        SkippableError: It is gone, or was accepted before.
+        AmbiguousWriteError: The answer was lost; accepting it again does no harm.
+    """
+    try:
+        send_write(transport, request, envelopes_writing.accept_sharing_invitation(invitation_id), _accepted)
+    except FolderNotFoundError as error:
+        failure = _gone(error, request)
+    else:
+        return
+    raise failure
+
+
+def _gone(error: FolderNotFoundError, request: Request) -> BusyTimeError:
+    said, step = "the invitation is gone", "list the invitations again"
+    return make_error(SkippableError, error.reason, request, said=said, detail=error.detail, step=step)
+
+
+def _accepted(payload: Element) -> Refusal | None:
+    return refusal_in(single_message(payload, "CreateItem"))
