@@ -47,7 +47,8 @@ def patiently(
         try:
             return action()
         except ServerBusyError as error:
-            pause = error.back_off_seconds if error.back_off_seconds is not None else _pause(attempt)
+            # Grown pauses apply even to a server that names a shorter one: told to come back at once, we would hammer it.
+            pause = max(error.back_off_seconds or 0.0, _pause(attempt))
             until = clock.now() + timedelta(seconds=pause)
             share(until)
             if until > deadline:

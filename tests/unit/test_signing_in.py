@@ -1,0 +1,160 @@
+"""The allowance: how many refused log-ons an account may still cause, and the guard before every request."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from busytime.errors import AuthenticationError, BreakerOpenError, SpoiltAnswerError
+from busytime.model import LogonAnswer, LogonBy
+from busytime.signing_in import BreakerGuard, LockoutPolicy, Logon, PersonalAttempt, allowance
+from tests.unit.moments import at
+
+WINDOW = timedelta(minutes=30)
+MACHINE, PERSON = LogonBy.MACHINE, LogonBy.PERSON
+REFUSED, ACCEPTED, NOT_SENT = LogonAnswer.REFUSED, LogonAnswer.ACCEPTED, LogonAnswer.NOT_SENT
+
+
+def left(logons, minute, threshold=5):
+    found = allowance([Logon(at(when), by, answer) for when, by, answer in logons], at(minute), LockoutPolicy(threshold, WINDOW))
+    return found.refused, found.machine_left, found.person_left
+
+
+@pytest.mark.parametrize(("threshold", "machine", "person"), [(2, 0, 1), (3, 1, 1), (4, 1, 2), (5, 2, 2), (10, 2, 2)])
+def test_shares_of_a_fresh_account(threshold, machine, person):
+    assert left([], 0, threshold) == (0, machine, person)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "logons", "expected"),
+    [
+        (2, [PERSON], (1, 0, 0)),
+        (3, [MACHINE], (1, 0, 1)),
+        (3, [PERSON], (1, 1, 0)),
+        (3, [MACHINE, PERSON], (2, 0, 0)),
+        (5, [MACHINE], (1, 1, 2)),
+        (5, [MACHINE] * 2, (2, 0, 2)),
+        (5, [MACHINE] * 2 + [PERSON], (3, 0, 1)),
+        (5, [MACHINE] * 2 + [PERSON] * 2, (4, 0, 0)),
+        (5, [PERSON] * 2, (2, 2, 0)),
+        (5, [MACHINE] * 3, (3, 0, 1)),
+        (5, [MACHINE] * 4, (4, 0, 0)),
+        (10, [MACHINE] * 2 + [PERSON] * 2, (4, 0, 0)),
+    ],
+)
+def test_what_is_left_after_refused_log_ons(threshold, logons, expected):
+    assert left([(0, by, REFUSED) for by in logons], 1, threshold) == expected
+
+
+@pytest.mark.parametrize("answer", [None, LogonAnswer.UNKNOWN, REFUSED])
+def test_an_attempt_without_a_known_answer_counts_as_refused(answer):
+    assert left([(0, MACHINE, answer)], 1) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("answer", [NOT_SENT, LogonAnswer.UNJUDGED])
+def test_an_attempt_that_no_directory_saw_counts_nothing(answer):
+    assert left([(0, MACHINE, answer)], 1) == (0, 2, 2)
+
+
+def test_a_log_on_that_succeeds_resets_the_count():
+    assert left([(0, MACHINE, REFUSED), (1, PERSON, REFUSED), (2, PERSON, ACCEPTED)], 3) == (0, 2, 2)
+
+
+def test_refused_log_ons_after_a_success_count_anew():
+    assert left([(0, MACHINE, REFUSED), (1, PERSON, ACCEPTED), (2, MACHINE, REFUSED)], 3) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(("minute", "refused"), [(29, 1), (30, 0)])
+def test_a_whole_window_without_a_refused_log_on_resets_the_count(minute, refused):
+    assert left([(0, MACHINE, REFUSED)], minute)[0] == refused
+
+
+def test_each_refused_log_on_starts_the_window_anew():
+    logons = [(0, MACHINE, REFUSED), (29, MACHINE, REFUSED), (58, PERSON, REFUSED)]
+    assert left(logons, 87) == (3, 0, 1)
+    assert left(logons, 88) == (0, 2, 2)
+
+
+def test_attempts_that_count_nothing_do_not_lengthen_the_window():
+    assert left([(0, MACHINE, REFUSED), (20, MACHINE, NOT_SENT)], 30) == (0, 2, 2)
+
+
+def test_a_gap_of_a_window_between_refused_log_ons_resets_the_count():
+    assert left([(0, MACHINE, REFUSED), (1, MACHINE, REFUSED), (31, MACHINE, REFUSED)], 32) == (1, 1, 2)
+
+
+def test_a_clock_that_was_set_back_does_not_reset_the_count():
+    assert left([(60, MACHINE, REFUSED), (0, MACHINE, REFUSED)], 1) == (2, 0, 2)
+
+
+def test_a_try_is_safe_again_a_window_after_the_last_refused_log_on():
+    logons = [Logon(at(0), MACHINE, REFUSED), Logon(at(7), PERSON, None)]
+    assert allowance(logons, at(8), LockoutPolicy(5, WINDOW)).safe_after == at(37)
+    assert allowance([], at(8), LockoutPolicy(5, WINDOW)).safe_after is None
+
+
+def test_the_guard_lets_nothing_pass_while_the_breaker_is_open():
+    sent = []
+    guard = BreakerGuard(lambda: True, sent.append, 2)
+    with pytest.raises(BreakerOpenError, match="busytime connect"), guard.permit():
+        sent.append("a request")
+    assert sent == []
+
+
+def test_a_refusal_opens_the_breaker_before_the_next_request_may_pass():
+    opened, sent = threading.Event(), []
+    guard = BreakerGuard(opened.is_set, lambda _error: opened.set(), 1)
+
+    def send():
+        try:
+            with guard.permit():
+                sent.append("a request")
+                raise AuthenticationError("refused")
+        except (AuthenticationError, BreakerOpenError):
+            pass
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sent) == 1
+
+
+def test_another_error_opens_no_breaker():
+    opened = []
+    guard = BreakerGuard(lambda: False, opened.append, 1)
+    with pytest.raises(SpoiltAnswerError), guard.permit():
+        raise SpoiltAnswerError("garbled")
+    assert opened == []
+
+
+def test_never_more_requests_at_once_than_places():
+    guard = BreakerGuard(lambda: False, lambda _error: None, 2)
+    under_way, most, door = set(), [0], threading.Barrier(2, timeout=10)
+
+    def send(name):
+        with guard.permit():
+            under_way.add(name)
+            most[0] = max(most[0], len(under_way))
+            door.wait()  # two have to be inside, or this breaks
+            under_way.discard(name)
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [2]
+
+
+def test_a_place_is_free_again_after_an_error():
+    guard = BreakerGuard(lambda: False, lambda _error: None, 1)
+    for _ in range(3):
+        with pytest.raises(AuthenticationError), guard.permit():
+            raise AuthenticationError("refused")
+
+
+def test_a_person_passes_an_open_breaker():
+    with PersonalAttempt().permit():
+        pass
