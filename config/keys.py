@@ -7,6 +7,8 @@ from pathlib import Path
 from busytime.errors import ConfigurationError, KeyMissingError
 from config.settings import Settings
 
+_MOST_BYTES = 1024
+
 
 class KeyFileError(KeyMissingError):
     """The key file is there and cannot be trusted or read."""
@@ -27,16 +29,18 @@ def read_key_text(settings: Settings) -> str | None:
         return settings.key.get_secret_value()
     path = key_path(settings)
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe that nobody writes to must not hold us up
     except FileNotFoundError:
         if settings.key_file is not None:
             raise KeyFileError(f"BUSYTIME_KEY_FILE names {path}, which is not there: restore it.") from None
         return None
     except OSError as error:
         raise KeyFileError(f"The key file {path} cannot be read: {error.strerror}.") from None
-    with os.fdopen(descriptor, encoding="ascii", errors="replace") as file:
-        _check_access(os.fstat(file.fileno()), path)
-        return file.read(1024)
+    try:
+        _check_access(os.fstat(descriptor), path)
+        return os.read(descriptor, _MOST_BYTES).decode("ascii", "replace")
+    finally:
+        os.close(descriptor)
 
 
 def _check_access(status: os.stat_result, path: Path) -> None:
@@ -49,17 +53,23 @@ def _check_access(status: os.stat_result, path: Path) -> None:
 
 
 def write_key_file(settings: Settings, text: str) -> None:
-    """Write a new key file, mode 0600; never over an existing one.
+    """Write a new key file, mode 0600: the whole key or none, and never over an existing file.
 
     Raises:
         ConfigurationError: It cannot be written.
     """
     path = key_path(settings)
+    part = path.with_name(f"{path.name}.part")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        part.unlink(missing_ok=True)  # of a process that was killed while it wrote
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(text + "\n")
             file.flush()
             os.fsync(file.fileno())
+        try:
+            path.hardlink_to(part)  # unlike a rename it refuses to replace
+        finally:
+            part.unlink()
     except OSError as error:
         raise ConfigurationError(f"The key file {path} cannot be written: {error.strerror}.") from None

@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from busytime.errors import ConfigurationError
 from busytime.model import BusyStatus
@@ -93,5 +99,9 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
         raise ConfigurationError(f"A setting is wrong: {faults}. Settings stand in {file or _FILE} and in BUSYTIME_*.") from None
+    except SettingsError as error:  # its words name the setting, and leave its value out
+        raise ConfigurationError(f'A setting is wrong: {error}. A list is written as JSON, like ["busy"].') from None
     except ValueError as error:
         raise ConfigurationError(f"{file or _FILE} is not a TOML file: {error}.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{file or _FILE} cannot be read: {error.strerror}.") from None
