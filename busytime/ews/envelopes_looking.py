@@ -95,9 +95,7 @@ def _get_folder(owner: str, folder_id: str | None, name: str) -> bytes:
     return wrap(service, service.get_payload([calendar_folder(owner, folder_id)], folder_fields(name), "IdOnly"))
 
 
-def find_items(
-    folder: Any, restriction: Restriction | None, limit: int, *, with_marker: bool = False, more: Sequence[Any] = ()
-) -> bytes:
+def find_items(folder: Any, restriction: Restriction | None, limit: int, *, with_marker: bool = False) -> bytes:
     """Ask for the ids of some items (``FindItem``, by page).
 
     Args:
@@ -105,13 +103,11 @@ def find_items(
         restriction: Which items; ``None`` for all.
         limit: At most so many.
         with_marker: Ask for the marker too.
-        more: Further properties.
     """
     service = services.FindItem(account=library_account())
-    wanted = [*more, key_field()] if with_marker else list(more)
     payload = service.get_payload(
         folders=[folder],
-        additional_fields=wanted,
+        additional_fields=[key_field()] if with_marker else None,
         restriction=restriction,
         order_fields=None,
         query_string=None,
@@ -125,7 +121,11 @@ def find_items(
 
 def get_item_rights(item_ids: Sequence[str]) -> bytes:
     """Ask for effective rights and marker of items, and nothing else (``GetItem``)."""
+    return get_items(item_ids, [*item_fields("effective_rights"), key_field()])
+
+
+def get_items(item_ids: Sequence[str], wanted: Sequence[Any]) -> bytes:
+    """Ask for some properties of items (``GetItem``)."""
     service = services.GetItem(account=library_account())
-    wanted = [*item_fields("effective_rights"), key_field()]
     ids = [prop.ItemId(id=carried(item_id)) for item_id in item_ids]
     return wrap(service, service.get_payload(ids, wanted, "IdOnly"))

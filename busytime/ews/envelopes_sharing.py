@@ -1,5 +1,6 @@
 """What is sent to learn of calendars and invitations of other organisations, all in the connection's own mailbox."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from busytime.ews.envelopes import (
@@ -13,7 +14,7 @@ from busytime.ews.envelopes import (
     services,
     wrap,
 )
-from busytime.ews.envelopes_looking import MOST_ITEMS, find_items, of_class
+from busytime.ews.envelopes_looking import MOST_ITEMS, find_items, get_items, of_class
 from busytime.ews.marker import as_field
 
 #: The class of sharing messages; their kinds have names below it.
@@ -48,8 +49,12 @@ def find_shared_folders(account: str, offset: int) -> bytes:
     return wrap(service, service.get_payload(parent, wanted, None, "IdOnly", "Deep", FOLDER_PAGE, offset))
 
 
-def find_invitations(account: str) -> bytes:
-    """Ask for the sender of the sharing messages in the connection's own inbox (``FindItem``)."""
+def find_sharing_messages(account: str) -> bytes:
+    """Ask for the ids of the sharing messages in the connection's own inbox (``FindItem``)."""
+    return find_items(distinguished_folder("inbox", account), of_class(_SHARING_MESSAGE), MOST_ITEMS)
+
+
+def get_sharing_messages(message_ids: Sequence[str]) -> bytes:
+    """Ask for the senders of messages and for what may be answered to them (``GetItem``: a search tells no answers)."""
     names = ("author", "sender", "response_objects")
-    wanted = [fields.FieldPath(field=items.Message.get_field_by_fieldname(name)) for name in names]
-    return find_items(distinguished_folder("inbox", account), of_class(_SHARING_MESSAGE), MOST_ITEMS, more=wanted)
+    return get_items(message_ids, [fields.FieldPath(field=items.Message.get_field_by_fieldname(name)) for name in names])

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from functools import partial
 
-from busytime.errors import AuthenticationError, PermissionMissingError, Reason, RetriableError, SkippableError
+from busytime.errors import PermissionMissingError, Reason
 from busytime.ews import envelopes_looking
 from busytime.ews.body import Element, Unreadable
-from busytime.ews.codes import ruling_of
 from busytime.ews.failures import Request, make_error
 from busytime.ews.marker import key_of
-from busytime.ews.soap import TYPES, Refusal, messages_of, single_folder, single_item
+from busytime.ews.soap import TYPES, Refusal, items_shown, single_folder
 from busytime.ews.transport import Transport
 from busytime.permissions import ItemRights, PermissionLevel, Rights
 
@@ -80,25 +79,10 @@ def read_item_rights(transport: Transport, what: str, item_ids: Sequence[str], i
 
 
 def _items_rights(payload: Element, count: int, installation_id: str) -> list[ItemRights | None] | Refusal:
-    shown = [single_item(message) for message in messages_of(payload, "GetItem", count)]
-    found = [None if isinstance(item, Refusal) else _item_rights(item, installation_id) for item in shown]
-    if any(found):
-        return found
-    return next((refusal for refusal in shown if isinstance(refusal, Refusal) and _says_nothing(refusal)), found)
-
-
-def _says_nothing(refusal: Refusal) -> bool:
-    """Tell whether a refusal has nothing to do with the item it stands beside, and so ends the request.
-
-    Raises:
-        Unreadable: The code is not known, and so says nothing of rights either.
-    """
-    kind = ruling_of(refusal.code).error
-    if issubclass(kind, SkippableError):
-        return False
-    if issubclass(kind, RetriableError | AuthenticationError):
-        return True
-    raise Unreadable(Reason.SERVER_ERROR)
+    shown = items_shown(payload, count)
+    if isinstance(shown, Refusal):
+        return shown
+    return [None if item is None else _item_rights(item, installation_id) for item in shown]
 
 
 def _item_rights(item: Element, installation_id: str) -> ItemRights | None:

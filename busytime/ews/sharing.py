@@ -3,6 +3,8 @@
 The properties of shared folders are those of sharing messages ([MS-OXSHARE], [MS-OXPROPS]).
 """
 
+from functools import partial
+
 from busytime.errors import BusyTimeError, FolderNotFoundError, SkippableError
 from busytime.ews import envelopes_sharing as envelopes
 from busytime.ews import envelopes_writing
@@ -11,7 +13,7 @@ from busytime.ews.failures import Request, make_error
 from busytime.ews.finding import items_in, name_of
 from busytime.ews.folders import find_folders, read_folder
 from busytime.ews.marker import property_of
-from busytime.ews.soap import TYPES, Refusal, refusal_in, single_message
+from busytime.ews.soap import TYPES, Refusal, items_shown, refusal_in, single_message
 from busytime.ews.transport import Transport
 from busytime.ews.writing import send_write
 from busytime.model import Invitation, SharedCalendar
@@ -47,15 +49,29 @@ def _address(text: str | None) -> str | None:
 
 
 def list_invitations(transport: Transport, account: str) -> list[Invitation]:
-    """List the sharing invitations that wait in the connection's own mailbox (``FindItem``)."""
+    """List the sharing invitations that wait in the connection's own mailbox (``FindItem``, ``GetItem``)."""
     what = f"Looking for sharing invitations in the mailbox of {account}"
-    messages = transport.send(envelopes.find_invitations(account), what, items_in)
+    ids = [name_of(message).item_id for message in transport.send(envelopes.find_sharing_messages(account), what, items_in)]
+    if not ids:
+        return []
+    messages = transport.send(envelopes.get_sharing_messages(ids), what, partial(_messages, count=len(ids)))
     found = [(message, _sender(message)) for message in messages if _waits(message)]
     return [Invitation(name_of(message).item_id, sender) for message, sender in found if sender is not None]
 
 
+def _messages(payload: Element, count: int) -> list[Element] | Refusal:
+    """Return the messages that are shown; one that was removed meanwhile is no invitation any more."""
+    shown = items_shown(payload, count)
+    if isinstance(shown, Refusal):
+        return shown
+    found = [message for message in shown if message is not None]
+    for message in found:
+        name_of(message)
+    return found
+
+
 def _waits(message: Element) -> bool:
-    """Tell whether a message may still be accepted; a server that does not say so leaves it open."""
+    """Tell whether a message may still be accepted; a server that does not say leaves it open."""
     answers = message.find(_ANSWERS)
     return answers is None or answers.find(_ACCEPT) is not None
 

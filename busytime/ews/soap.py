@@ -8,9 +8,9 @@ from typing import Any
 
 from lxml import etree
 
-from busytime.errors import Reason
+from busytime.errors import AuthenticationError, Reason, RetriableError, SkippableError
 from busytime.ews.body import Element, Unreadable
-from busytime.ews.codes import clean_code
+from busytime.ews.codes import clean_code, ruling_of
 from busytime.ews.failures import limited_back_off
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -129,6 +129,30 @@ def _single_thing(message: Element, container: str) -> Element | Refusal:
     if things is None or len(things) != 1:
         raise Unreadable(Reason.MALFORMED_ANSWER)
     return things[0]
+
+
+def items_shown(payload: Element, count: int) -> list[Element | None] | Refusal:
+    """Return the items of an answer to ``GetItem``, in the order asked; ``None`` for one that is refused.
+
+    Where no item is shown, and one of them for a reason that has nothing to do with it, the answer is that refusal.
+
+    Raises:
+        Unreadable: It is no such answer, or shows no item and gives a reason that is not known.
+    """
+    told = [single_item(message) for message in messages_of(payload, "GetItem", count)]
+    refusals = [item for item in told if isinstance(item, Refusal)]
+    passing = (refusal for refusal in refusals if len(refusals) == count and _is_passing(refusal))
+    shown: list[Element | None] = [None if isinstance(item, Refusal) else item for item in told]
+    return next(passing, None) or shown
+
+
+def _is_passing(refusal: Refusal) -> bool:
+    kind = ruling_of(refusal.code).error
+    if issubclass(kind, SkippableError):
+        return False
+    if issubclass(kind, RetriableError | AuthenticationError):
+        return True
+    raise Unreadable(Reason.SERVER_ERROR)
 
 
 def found_in(payload: Element, operation: str) -> Element | Refusal:
