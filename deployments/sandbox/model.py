@@ -70,6 +70,11 @@ class Item:
         self.modified, self.modifier = at, by
 
     @property
+    def item_class(self) -> str:
+        """What kind of item it is, in Exchange's words."""
+        return "IPM.Appointment" if self.sender is None else "IPM.Sharing"
+
+    @property
     def id(self) -> str:
         """The item's id, without any occurrence."""
         return identifiers.item_id(identifiers.ItemKey(self.mailbox, self.number))

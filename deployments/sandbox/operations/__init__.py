@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from deployments.sandbox.operations.availability import get_user_availability
 from deployments.sandbox.operations.context import Context
+from deployments.sandbox.operations.finding import find_item
 from deployments.sandbox.operations.folders import find_folder, get_folder
-from deployments.sandbox.operations.items import find_item, get_item
+from deployments.sandbox.operations.items import get_item
 from deployments.sandbox.operations.names import convert_id, get_server_time_zones, resolve_names
 from deployments.sandbox.operations.updating import update_item
 from deployments.sandbox.operations.writing import create_item, delete_item

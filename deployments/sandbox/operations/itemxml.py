@@ -84,7 +84,7 @@ def item_xml(context: Context, folder: Folder, one: Occurrence, shape: Shape, *,
     parts = [f'<t:ItemId Id="{_id(one)}" ChangeKey="{one.item.change_key}"/>']
     for field, render in _FIELDS.items():
         if field == "extended":
-            parts += _extended(view, shape)
+            parts += [] if view.masked else shape.extended_xml(one.item.extended)
         elif not (listing and field in _NOT_IN_LISTS) and shape.wants(field, _DEFAULT):
             parts.append(render(view))
     return f"<t:CalendarItem>{''.join(parts)}</t:CalendarItem>"
@@ -95,18 +95,14 @@ def _id(one: Occurrence) -> str:
     return item_id(ItemKey(one.item.mailbox, one.item.number, occurrence))
 
 
-def _extended(view: View, shape: Shape) -> list[str]:
-    stored = {} if view.masked else view.one.item.extended
-    return [one.xml(stored[one.key]) for one in shape.extended if one.key in stored]
-
-
-def _element(name: str, value: str | Flag) -> str:
+def element_xml(name: str, value: str | Flag) -> str:
+    """Render a property."""
     shown = str(value).lower() if isinstance(value, bool) else text(value)
     return f"<t:{name}>{shown}</t:{name}>"
 
 
 def _time(name: str, pick: Callable[[View], datetime]) -> Callable[[View], str]:
-    return lambda view: _element(name, moment_text(pick(view), view.zone))
+    return lambda view: element_xml(name, moment_text(pick(view), view.zone))
 
 
 def _parent(view: View) -> str:
@@ -115,7 +111,7 @@ def _parent(view: View) -> str:
 
 
 def _subject(view: View) -> str:
-    return _element("Subject", "Private Appointment" if view.masked else view.one.subject)
+    return element_xml("Subject", "Private Appointment" if view.masked else view.one.subject)
 
 
 def _body(view: View) -> str:
@@ -131,7 +127,7 @@ def _text_body(view: View) -> str:
 
 
 def _location(view: View) -> str:
-    return "" if view.masked else _element("Location", view.one.item.location)
+    return "" if view.masked else element_xml("Location", view.one.item.location)
 
 
 def _type(view: View) -> str:
@@ -145,7 +141,7 @@ def _type(view: View) -> str:
 
 def _original_start(view: View) -> str:
     original = view.one.original
-    return "" if original is None else _element("OriginalStart", moment_text(original, view.zone))
+    return "" if original is None else element_xml("OriginalStart", moment_text(original, view.zone))
 
 
 def mailbox_xml(address: str, name: str) -> str:
@@ -183,7 +179,7 @@ def _modified(view: View) -> datetime:
 
 
 def _constant(name: str, value: str | Flag) -> Callable[[View], str]:
-    return lambda _view: _element(name, value)
+    return lambda _view: element_xml(name, value)
 
 
 # Insertion order is the schema's order of elements; "extended" marks where those come.
@@ -191,32 +187,34 @@ _FIELDS: dict[str, Callable[[View], str]] = {
     "item:ParentFolderId": _parent,
     "item:ItemClass": _constant("ItemClass", "IPM.Appointment"),
     "item:Subject": _subject,
-    "item:Sensitivity": lambda view: _element("Sensitivity", "Private" if view.one.item.is_private else "Normal"),
+    "item:Sensitivity": lambda view: element_xml("Sensitivity", "Private" if view.one.item.is_private else "Normal"),
     "item:Body": _body,
     "item:Importance": _constant("Importance", "Normal"),
     "item:IsDraft": _constant("IsDraft", value=False),
     "item:DateTimeCreated": _time("DateTimeCreated", _created),
-    "item:ReminderIsSet": lambda view: _element("ReminderIsSet", view.one.item.reminder_is_set),
-    "item:ReminderMinutesBeforeStart": lambda view: _element("ReminderMinutesBeforeStart", str(view.one.item.reminder_minutes)),
+    "item:ReminderIsSet": lambda view: element_xml("ReminderIsSet", view.one.item.reminder_is_set),
+    "item:ReminderMinutesBeforeStart": lambda view: element_xml(
+        "ReminderMinutesBeforeStart", str(view.one.item.reminder_minutes)
+    ),
     "item:HasAttachments": _constant("HasAttachments", value=False),
     "extended": lambda _view: "",
     "item:EffectiveRights": View.effective_rights,
-    "item:LastModifiedName": lambda view: _element("LastModifiedName", view.one.item.modifier or view.one.item.creator),
+    "item:LastModifiedName": lambda view: element_xml("LastModifiedName", view.one.item.modifier or view.one.item.creator),
     "item:LastModifiedTime": _time("LastModifiedTime", _modified),
     "item:TextBody": _text_body,
-    "calendar:UID": lambda view: _element("UID", view.one.item.uid),
+    "calendar:UID": lambda view: element_xml("UID", view.one.item.uid),
     "calendar:Start": _time("Start", lambda view: view.one.start),
     "calendar:End": _time("End", lambda view: view.one.end),
     "calendar:OriginalStart": _original_start,
-    "calendar:IsAllDayEvent": lambda view: _element("IsAllDayEvent", view.one.item.is_all_day),
-    "calendar:LegacyFreeBusyStatus": lambda view: _element("LegacyFreeBusyStatus", view.one.status),
+    "calendar:IsAllDayEvent": lambda view: element_xml("IsAllDayEvent", view.one.item.is_all_day),
+    "calendar:LegacyFreeBusyStatus": lambda view: element_xml("LegacyFreeBusyStatus", view.one.status),
     "calendar:Location": _location,
     "calendar:IsMeeting": _constant("IsMeeting", value=False),
-    "calendar:IsCancelled": lambda view: _element("IsCancelled", view.one.item.is_cancelled),
-    "calendar:IsRecurring": lambda view: _element(
+    "calendar:IsCancelled": lambda view: element_xml("IsCancelled", view.one.item.is_cancelled),
+    "calendar:IsRecurring": lambda view: element_xml(
         "IsRecurring", view.one.item.series is not None and view.one.original is not None
     ),
-    "calendar:CalendarItemType": lambda view: _element("CalendarItemType", _type(view)),
+    "calendar:CalendarItemType": lambda view: element_xml("CalendarItemType", _type(view)),
     "calendar:MyResponseType": _constant("MyResponseType", "Organizer"),
     "calendar:Organizer": _organizer,
     "calendar:StartTimeZone": _zone("StartTimeZone", "start_zone"),

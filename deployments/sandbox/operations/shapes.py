@@ -56,6 +56,10 @@ class Shape:
             return not costly
         return self.base == "Default" and field in default
 
+    def extended_xml(self, stored: dict[ExtendedKey, str]) -> list[str]:
+        """Render the extended properties that were asked for and are there."""
+        return [one.xml(stored[one.key]) for one in self.extended if one.key in stored]
+
 
 def read_shape(element: Element, name: str) -> Shape:
     """Read an ItemShape or FolderShape.
