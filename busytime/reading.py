@@ -21,8 +21,8 @@ from busytime.locating import look_up
 from busytime.model import BusyAnswer, BusyTime, Calendar, CalendarKind, Interval, Unanswered, Window
 from busytime.ports import CalendarGateway, Clock
 
-#: Documented default of the longest availability window, in days; tried first when a longer one is refused.
-DOCUMENTED_WINDOW_DAYS = 42
+#: Documented longest availability windows, in days, of Exchange Online and by default; tried first when a longer one is refused.
+DOCUMENTED_WINDOW_DAYS = (62, 42)
 #: The shortest window that is worth asking for.
 SHORTEST_WINDOW = timedelta(hours=1)
 #: One ill mailbox among 100 spoils seven requests on the way to it; so many may be spoilt in a batch.
@@ -188,9 +188,8 @@ def _reason(answer: BusyAnswer) -> Reason | None:
 def _shorter(window: Window) -> int | None:
     """Return the next shorter length to try, in days, after a window was refused; ``None`` when none is left."""
     days = -(-window.length // timedelta(days=1))
-    if days > DOCUMENTED_WINDOW_DAYS:
-        return DOCUMENTED_WINDOW_DAYS
-    return days // 2 or None
+    documented = (length for length in DOCUMENTED_WINDOW_DAYS if length < days)
+    return next(documented, days // 2) or None
 
 
 def _busy_time(pieces: Sequence[tuple[Window, Iterable[Interval]]]) -> BusyTime:
