@@ -15,7 +15,7 @@ def look_up(gateway: CalendarGateway, calendar: Calendar) -> str:
     """
     if calendar.kind is CalendarKind.EXTERNAL:
         raise FolderNotFoundError(f"{calendar.label}: the calendar of another organisation is gone; run `busytime discover`.")
-    found = resolve(parse_folder_path(calendar.folder), gateway.list_folders(calendar.owner))
+    found = resolve(parse_folder_path(calendar.folder), gateway.list_folders(calendar.owner).folders)
     if found is None:
         raise FolderNotFoundError(f"{calendar.label}: no such folder, or the connection may not see it.")
     return found.folder_id

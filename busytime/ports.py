@@ -10,7 +10,7 @@ from typing import Protocol
 
 from busytime.coverage import CoverageChanges, CoverageRow
 from busytime.intervals import CurrentIntervals, IntervalChanges
-from busytime.model import BusyAnswer, FoundFolder, Interval, Invitation, SharedCalendar, Window
+from busytime.model import BusyAnswer, FolderList, Interval, Invitation, SharedCalendar, Window
 from busytime.permissions import ItemRights, PermissionLevel, Rights
 
 
@@ -93,11 +93,11 @@ class CalendarGateway(Protocol):
             out; what overlaps the window's edge is whole; the rest of what the server sent is as it was sent.
         """
 
-    def list_folders(self, owner: str) -> list[FoundFolder]:
+    def list_folders(self, owner: str) -> FolderList:
         """List the calendar folders below and beside the owner's default calendar that the connection can see.
 
         The default calendar itself is the first one, under the name it has there. Where the mailbox's root is
-        closed to the connection, only folders below the calendar come back.
+        closed to the connection, only folders below the calendar come back, and the list says so.
 
         Raises:
             MailboxNotFoundError, PermissionMissingError, FolderNotFoundError: As the server tells them apart.

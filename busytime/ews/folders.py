@@ -7,7 +7,7 @@ from busytime.ews import envelopes
 from busytime.ews.body import Element, Unreadable
 from busytime.ews.soap import TYPES, Refusal, found_in, single_folder
 from busytime.ews.transport import Transport
-from busytime.model import FoundFolder
+from busytime.model import FolderList, FoundFolder
 
 #: A mailbox with more folders than this many pages hold is not listed further.
 _MOST_PAGES = 40
@@ -16,7 +16,7 @@ _CALENDAR_CLASS = "IPF.Appointment"
 _FOLDERS = f"{{{TYPES}}}Folders"
 
 
-def list_folders(transport: Transport, owner: str) -> list[FoundFolder]:
+def list_folders(transport: Transport, owner: str) -> FolderList:
     """List the owner's default calendar, then the calendar folders below and beside it.
 
     Beside means below the same parent, at any depth. Where the mailbox's root is closed to the connection,
@@ -25,10 +25,10 @@ def list_folders(transport: Transport, owner: str) -> list[FoundFolder]:
     calendar = transport.send(envelopes.get_calendar(owner), f"Looking for the calendar of {owner}", _one_folder)
     below = list(_find(transport, "calendar", owner))
     try:
-        beside = list(_find(transport, "msgfolderroot", owner))
+        beside, beside_seen = list(_find(transport, "msgfolderroot", owner)), True
     except (PermissionMissingError, FolderNotFoundError):
-        beside = []
-    return [calendar, *_connected(calendar, [*below, *beside])]
+        beside, beside_seen = [], False
+    return FolderList((calendar, *_connected(calendar, [*below, *beside])), beside_seen=beside_seen)
 
 
 def _connected(calendar: FoundFolder, found: list[FoundFolder]) -> list[FoundFolder]:

@@ -14,7 +14,7 @@ from busytime.ews.writing import Place
 from busytime.model import (
     BusyAnswer,
     Endpoint,
-    FoundFolder,
+    FolderList,
     Interval,
     Invitation,
     Secret,
@@ -94,7 +94,7 @@ class EWSCalendarGateway:
             for owner, answer in zip(owners, answers, strict=True)
         ]
 
-    def list_folders(self, owner: str) -> list[FoundFolder]:
+    def list_folders(self, owner: str) -> FolderList:
         """List the calendar folders below and beside the owner's default calendar (``GetFolder``, ``FindFolder``)."""
         return folders.list_folders(self._transport, owner)
 

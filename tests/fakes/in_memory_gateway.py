@@ -1,7 +1,6 @@
 """A calendar server in memory, behind the same port and the same contract suite as the real adapter."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from busytime.errors import (
@@ -15,44 +14,13 @@ from busytime.errors import (
     SpoiltAnswerError,
     WindowTooLargeError,
 )
-from busytime.model import BusyAnswer, BusyStatus, BusyTime, FoundFolder, Interval, Unanswered, Window
+from busytime.model import BusyAnswer, BusyStatus, BusyTime, FolderList, FoundFolder, Interval, Unanswered, Window
 from busytime.ports import RequestGuard
+from tests.fakes.folders import FakeFolder, FakeOwner
+from tests.fakes.rights_and_writes import RightsAndWrites
 
 MOST_APPOINTMENTS = 1000
 MOST_OWNERS = 100
-
-#: Levels that let the connection read items, and those that let it see busy time alone.
-READING = frozenset({"Reviewer", "Author", "Editor", "Owner", "delegate"})
-SEEING = READING | {"FreeBusyTimeOnly", "FreeBusyTimeAndSubjectAndLocation"}
-
-
-@dataclass(slots=True)
-class FakeFolder:
-    """One calendar folder: what is in it, and what the connection may do."""
-
-    folder_id: str
-    parent_id: str
-    name: str
-    level: str = "Editor"
-    intervals: list[Interval] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class FakeOwner:
-    """One mailbox. ``folders`` are by path below the calendar, the default calendar under the empty path.
-
-    ``answer``, where set, is what the availability service says of it instead of its intervals.
-    """
-
-    address: str
-    folders: dict[str, FakeFolder]
-    answer: Unanswered | None = None
-    merged_only: bool = False
-    sick: bool = False
-
-    @property
-    def calendar(self) -> FakeFolder:
-        return self.folders[""]
 
 
 class _OpenGuard:
@@ -68,7 +36,7 @@ class _OpenGuard:
         return None
 
 
-class InMemoryCalendarGateway:
+class InMemoryCalendarGateway(RightsAndWrites):
     """An organisation of owners, and failures on order.
 
     Args:
@@ -77,6 +45,7 @@ class InMemoryCalendarGateway:
     """
 
     def __init__(self, guard: RequestGuard | None = None, *, window_days: int = 62, view_days: int = 731) -> None:
+        super().__init__()
         self.guard: RequestGuard = guard or _OpenGuard()
         self.window_days = window_days
         self.view_days = view_days
@@ -137,20 +106,21 @@ class InMemoryCalendarGateway:
             return [Unanswered(Reason.WINDOW_TOO_LONG, "ErrorTimeIntervalTooBig")] * len(owners)
         return [self._answer(owner, window) for owner in known]
 
-    def list_folders(self, owner: str) -> list[FoundFolder]:
+    def list_folders(self, owner: str) -> FolderList:
         """List the default calendar, then what is below and beside it."""
         self._request("list_folders", (owner,))
         found = self.owners.get(owner.lower())
         if found is None:
             raise MailboxNotFoundError(f"Looking for the calendar of {owner}: no such mailbox; check the roster.")
-        if found.calendar.level not in READING:
+        if not found.calendar.allowance.visible:
             raise FolderNotFoundError(f"Looking for the calendar of {owner}: not there, or not to be seen; share it.")
         visible = [
             folder
             for path, folder in found.folders.items()
-            if folder.level in READING and (self.root_visible or not path.startswith("../"))
+            if folder.allowance.visible and (self.root_visible or not path.startswith("../"))
         ]
-        return [FoundFolder(folder.folder_id, folder.parent_id, folder.name) for folder in visible]
+        folders = tuple(FoundFolder(folder.folder_id, folder.parent_id, folder.name) for folder in visible)
+        return FolderList(folders, beside_seen=self.root_visible)
 
     def read_calendar_view(self, folder_id: str, window: Window) -> list[Interval]:
         """Read one folder."""
@@ -190,7 +160,7 @@ class InMemoryCalendarGateway:
     def _answer(self, owner: FakeOwner | None, window: Window) -> BusyAnswer:
         if owner is None:
             return Unanswered(Reason.MAILBOX_NOT_FOUND, "ErrorMailRecipientNotFound")
-        if owner.calendar.level not in SEEING:
+        if not owner.calendar.allowance.see_times:
             return Unanswered(Reason.NO_ACCESS, "ErrorNoFreeBusyAccess")
         if owner.answer is not None:
             return owner.answer
@@ -211,8 +181,8 @@ class InMemoryCalendarGateway:
     def _folder(self, folder_id: str) -> FakeFolder:
         for owner in self.owners.values():
             for folder in owner.folders.values():
-                if folder.folder_id == folder_id and folder.level in SEEING:
-                    if folder.level in READING:
+                if folder.folder_id == folder_id and folder.allowance.visible:
+                    if folder.allowance.read:
                         return folder
                     raise PermissionMissingError("Reading a calendar folder: the connection may not; share it.")
         raise FolderNotFoundError("Reading a calendar folder: not there, or not to be seen; share it.")

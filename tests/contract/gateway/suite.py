@@ -158,7 +158,7 @@ class GatewayContract:
     # Folders and views
 
     def test_default_calendar_is_the_first_folder(self, world):
-        (folder,) = world.gateway.list_folders(world.owner())
+        (folder,) = world.gateway.list_folders(world.owner()).folders
         assert folder.folder_id
         assert folder.name
 
@@ -166,7 +166,7 @@ class GatewayContract:
         owner = world.owner()
         world.add_folder(owner, "Projects")
         world.add_folder(owner, "Projects/Alpha")
-        calendar, *below = world.gateway.list_folders(owner)
+        calendar, *below = world.gateway.list_folders(owner).folders
         by_name = {folder.name: folder for folder in below}
         assert by_name["Projects"].parent_id == calendar.folder_id
         assert by_name["Alpha"].parent_id == by_name["Projects"].folder_id
@@ -174,7 +174,7 @@ class GatewayContract:
     def test_calendar_beside_the_default_one_is_found(self, world):
         owner = world.owner()
         world.add_folder(owner, "../Beside")
-        calendar, beside = world.gateway.list_folders(owner)
+        calendar, beside = world.gateway.list_folders(owner).folders
         assert (beside.name, beside.parent_id) == ("Beside", calendar.parent_id)
 
     def test_only_what_is_below_is_found_where_the_root_is_closed(self, world):
@@ -182,8 +182,14 @@ class GatewayContract:
         world.add_folder(owner, "Projects")
         world.add_folder(owner, "../Beside")
         world.close_root()
-        _calendar, *others = world.gateway.list_folders(owner)
+        _calendar, *others = world.gateway.list_folders(owner).folders
         assert [folder.name for folder in others] == ["Projects"]
+
+    def test_listing_says_whether_it_could_look_beside_the_calendar(self, world):
+        owner = world.owner()
+        assert world.gateway.list_folders(owner).beside_seen
+        world.close_root()
+        assert not world.gateway.list_folders(owner).beside_seen
 
     def test_folders_of_an_unknown_mailbox(self, world):
         with pytest.raises((MailboxNotFoundError, FolderNotFoundError)):
@@ -202,7 +208,7 @@ class GatewayContract:
         for day, status in enumerate(EVERY_STATUS):
             world.add(owner, at(day, 12), at(day, 13), status, "Projects")
         world.add(owner, at(5, 12), at(5, 13), None, "Projects")
-        folder = world.gateway.list_folders(owner)[1]
+        folder = world.gateway.list_folders(owner).folders[1]
         intervals = world.gateway.read_calendar_view(folder.folder_id, WEEK)
         assert set(intervals) == {(at(day, 12), at(day, 13), status) for day, status in enumerate(EVERY_STATUS)}
 
@@ -211,11 +217,11 @@ class GatewayContract:
         world.add(owner, at(-1, 23), at(0, 0))
         world.add(owner, at(7, 0), at(7, 1))
         world.add(owner, at(-1, 23), at(0, 1))
-        folder = world.gateway.list_folders(owner)[0]
+        folder = world.gateway.list_folders(owner).folders[0]
         assert world.gateway.read_calendar_view(folder.folder_id, WEEK) == [(at(-1, 23), at(0, 1), BusyStatus.BUSY)]
 
     def test_view_over_more_than_two_years_is_refused(self, world):
-        folder = world.gateway.list_folders(world.owner())[0]
+        folder = world.gateway.list_folders(world.owner()).folders[0]
         with pytest.raises(WindowTooLargeError) as caught:
             world.gateway.read_calendar_view(folder.folder_id, Window(WEEK.start, WEEK.start + timedelta(days=800)))
         assert caught.value.reason is Reason.WINDOW_TOO_LONG
@@ -226,7 +232,7 @@ class GatewayContract:
 
     def test_view_after_the_right_was_revoked(self, world):
         owner = world.owner()
-        folder = world.gateway.list_folders(owner)[0]
+        folder = world.gateway.list_folders(owner).folders[0]
         world.forbid(owner)
         with pytest.raises((FolderNotFoundError, PermissionMissingError)):
             world.gateway.read_calendar_view(folder.folder_id, WEEK)

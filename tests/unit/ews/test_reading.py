@@ -17,7 +17,7 @@ from busytime.ews.failures import Request
 from busytime.ews.folders import list_folders
 from busytime.ews.soap import NAMESPACES, Refusal, payload_of
 from busytime.ews.times import InstantCache, parse_instant
-from busytime.model import BusyStatus, FoundFolder, Window
+from busytime.model import BusyStatus, FolderList, FoundFolder, Window
 from tests.unit.ews.answers import element
 
 WINDOW = Window(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 12, 23, tzinfo=UTC))
@@ -188,19 +188,21 @@ def test_folders_are_below_and_beside_once_each():
         folder_xml("hidden", "mail", "In a mail folder"),
         folder_xml("birthdays", "top", "Birthdays", "IPF.Appointment.Birthday"),
     ]
-    names = [folder.name for folder in list_folders(Canned(calendar(), found(below), found(*beside)), "ana@corp.example")]
+    names = [folder.name for folder in list_folders(Canned(calendar(), found(below), found(*beside)), "ana@corp.example").folders]
     assert names == ["Kalender", "A", "B", "Birthdays", "Deep"]
 
 
 @pytest.mark.parametrize("error", [PermissionMissingError(), PermissionMissingError(reason=Reason.NO_ACCESS)])
 def test_closed_root_leaves_what_is_below(error):
     transport = Canned(calendar(), found(folder_xml("a", "cal", "A")), error)
-    assert list_folders(transport, "ana@corp.example")[1:] == [FoundFolder("a", "cal", "A")]
+    assert list_folders(transport, "ana@corp.example") == FolderList(
+        (FoundFolder("cal", "top", "Kalender"), FoundFolder("a", "cal", "A")), beside_seen=False
+    )
 
 
 def test_folders_come_by_page():
     transport = Canned(calendar(), found(folder_xml("a", "cal", "A"), last="false"), found(folder_xml("b", "cal", "B")), found())
-    assert len(list_folders(transport, "ana@corp.example")) == 3
+    assert len(list_folders(transport, "ana@corp.example").folders) == 3
     offsets = [node.get("Offset") for sent in transport.sent for node in sent.iter("{*}IndexedPageFolderView")]
     assert offsets == ["0", "1", "0"]
 
