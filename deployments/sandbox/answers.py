@@ -96,7 +96,7 @@ def _count_connections(_hit: Fault, _operation: str) -> Answer:
 
 def _have_too_many_objects(_hit: Fault, operation: str) -> Answer:
     error = OperationError("ErrorTooManyObjectsOpened")
-    if operation in {"", "GetUserAvailability"}:
+    if operation in {"", "GetUserAvailability", "GetDelegate"}:
         return faulty(SoapFault(error.code, error.message))
     body = envelope(response(operation, [failure(operation, error)]))
     return Answer(200, body, error.code)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deployments.sandbox import appointments
+from deployments.sandbox import appointments, sharing
 from deployments.sandbox.directory import Directory
 from deployments.sandbox.faults import Faults
 from deployments.sandbox.fields import Fields
@@ -55,6 +55,7 @@ class Control:
                 _route("POST", "/faults", self.add_fault),
                 _route("DELETE", "/faults", self.clear_faults),
                 _route("POST", "/mailbox", self.mailbox),
+                _route("POST", "/invitations", self.invite),
                 _route("GET", "/limits", self.show_limits),
                 _route("POST", "/limits", self.change_limits),
             ]
@@ -162,6 +163,18 @@ class Control:
         everybody = tuple(str(one).lower() for one in members)
         self.organisation.set_kind(fields.text("owner"), MailboxKind(kind), everybody)
         return {}
+
+    def invite(self, fields: Fields) -> Json:
+        """A sharing invitation from another organisation arrives in the dedicated mailbox."""
+        sender = fields.text("from")
+        if "@" not in sender:
+            raise ValueError("from must be an address")
+        title = fields.text("name", sender.split("@", 1)[0])
+        level = fields.text("level", "Reviewer")
+        if level not in LEVELS:
+            raise ValueError(f"level must be one of {', '.join(LEVELS)}")
+        name = fields.text("folder", "") or "Calendar"
+        return {"id": sharing.invite(self.organisation, sender, name, title, level).id}
 
     def show_limits(self, _fields: Fields) -> Json:
         """Return the policy in force."""

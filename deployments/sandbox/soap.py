@@ -82,7 +82,9 @@ def parse(body: bytes) -> Request:
     Raises:
         SoapFault: It is not XML, carries a document type, or is no SOAP request.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
+    )
     try:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
@@ -188,6 +190,9 @@ _MESSAGES = {
     "ErrorInvalidIdMalformed": "Id is malformed.",
     "ErrorCalendarViewRangeTooBig": "The specified view range exceeds the maximum range of two years.",
     "ErrorNameResolutionNoResults": "No results were found.",
+    "ErrorDelegateNoUser": "The user does not exist in Active Directory.",
+    "ErrorNotDelegate": "The user is not a delegate.",
+    "ErrorNotSupportedSharingMessage": "The item is not a sharing message that this server supports.",
     "ErrorIrresolvableConflict": "The send or update operation could not be performed because the change key passed"
     " in the request does not match the current change key for the item.",
     "ErrorChangeKeyRequiredForWriteOperations": "A valid change key is required for this operation.",

@@ -155,6 +155,18 @@ def read_time(value: str | None, *, what: str) -> datetime:
         raise schema_fault(f"{what} is not a valid dateTime.") from error
 
 
+def aware(moment: datetime, zone: ZoneInfo, *, what: str) -> datetime:
+    """Return a time as UTC; without an offset it is the zone's.
+
+    Raises:
+        SoapFault: It is too near to the ends of time.
+    """
+    try:
+        return moment if moment.tzinfo else moment.replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError as error:
+        raise schema_fault(f"{what} is not a valid dateTime.") from error
+
+
 def zone_of(windows_id: str | None) -> ZoneInfo:
     """Return the zone of a `TimeZoneContext`; an unknown one counts as UTC."""
     return ZoneInfo(WINDOWS_ZONES.get(windows_id or "UTC", "UTC"))

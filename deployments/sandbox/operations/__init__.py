@@ -10,6 +10,7 @@ from deployments.sandbox.operations.finding import find_item
 from deployments.sandbox.operations.folders import find_folder, get_folder
 from deployments.sandbox.operations.items import get_item
 from deployments.sandbox.operations.names import convert_id, get_server_time_zones, resolve_names
+from deployments.sandbox.operations.permissions import get_delegate
 from deployments.sandbox.operations.updating import update_item
 from deployments.sandbox.operations.writing import create_item, delete_item
 from deployments.sandbox.soap import Element
@@ -25,6 +26,7 @@ OPERATIONS: dict[str, Operation] = {
     "CreateItem": create_item,
     "UpdateItem": update_item,
     "DeleteItem": delete_item,
+    "GetDelegate": get_delegate,
     "ResolveNames": resolve_names,
     "ConvertId": convert_id,
     "GetServerTimeZones": get_server_time_zones,

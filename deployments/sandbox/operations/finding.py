@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from deployments.sandbox.model import Folder, Item
 from deployments.sandbox.operations.context import Context
@@ -14,7 +14,7 @@ from deployments.sandbox.operations.restrictions import Test, field_value, read_
 from deployments.sandbox.operations.shapes import Shape, read_shape
 from deployments.sandbox.soap import Element, M, OperationError, SoapFault, T, failure, response, schema_fault, success
 from deployments.sandbox.timeline import Occurrence
-from deployments.sandbox.zones import read_time
+from deployments.sandbox.zones import aware, read_time
 
 _TWO_YEARS = timedelta(days=2 * 366)
 
@@ -131,10 +131,7 @@ def _view(context: Context, folder: Folder, search: Search, view: Element) -> st
 
 
 def _bound(context: Context, view: Element, name: str) -> datetime:
-    moment = read_time(view.get(name), what=name)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=context.zone).astimezone(UTC)
-    return moment
+    return aware(read_time(view.get(name), what=name), context.zone, what=name)
 
 
 def _most(context: Context, view: Element) -> int:

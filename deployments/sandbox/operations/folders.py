@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from deployments.sandbox.model import Folder
 from deployments.sandbox.operations.context import Context
+from deployments.sandbox.operations.permissions import permission_set, read_access
 from deployments.sandbox.operations.shapes import Shape, read_shape, rights_xml
-from deployments.sandbox.organisation import DEFAULT
-from deployments.sandbox.rights import LEVELS, Detail, RightsStyle, folder_effective_rights
+from deployments.sandbox.rights import RightsStyle, folder_effective_rights
 from deployments.sandbox.soap import Element, M, OperationError, T, failure, response, schema_fault, success, text
 
 _DEFAULT = frozenset({"folder:DisplayName", "folder:TotalCount", "folder:ChildFolderCount"})
-_READ_ITEMS = {
-    Detail.NONE: "None",
-    Detail.TIME: "TimeOnly",
-    Detail.SUBJECT: "TimeAndSubjectAndLocation",
-    Detail.FULL: "FullDetails",
-}
 
 
 def get_folder(context: Context, element: Element) -> bytes:
@@ -88,12 +82,21 @@ def _folder_xml(context: Context, folder: Folder, shape: Shape) -> str:
         "folder:DisplayName": _element("DisplayName", folder.name),
         "folder:TotalCount": _element("TotalCount", str(len(folder.items) if rights.read else 0)),
         "folder:ChildFolderCount": _element("ChildFolderCount", str(children)),
+        "extended": "",
         "folder:EffectiveRights": rights_xml(folder_effective_rights(rights, RightsStyle(context.limits.rights_style))),
         "folder:DistinguishedFolderId": _element("DistinguishedFolderId", folder.distinguished),
+        # Only the calendars of other organisations have it.
+        "folder:SharingEffectiveRights": _element(
+            "SharingEffectiveRights", read_access(rights.detail) if folder.foreign_owner else None
+        ),
     }
-    parts += [xml for field, xml in values.items() if shape.wants(field, _DEFAULT)]
+    for field, xml in values.items():
+        if field == "extended":
+            parts += shape.extended_xml(folder.extended) if context.limits.foreign_address else []
+        elif shape.wants(field, _DEFAULT):
+            parts.append(xml)
     if folder.is_calendar and shape.wants("folder:PermissionSet", _DEFAULT, costly=True):
-        parts.append(_permission_set(context, folder))
+        parts.append(permission_set(context, folder))
     if not folder.is_calendar and shape.wants("folder:UnreadCount", _DEFAULT):
         parts.append("<t:UnreadCount>0</t:UnreadCount>")
     return f"<t:{kind}>{''.join(parts)}</t:{kind}>"
@@ -112,41 +115,3 @@ def _folder_class(folder: Folder) -> str | None:
 def _parent_xml(folder: Folder) -> str:
     parent = folder.parent or folder
     return f'<t:ParentFolderId Id="{parent.id}" ChangeKey="{parent.change_key}"/>'
-
-
-def _permission_set(context: Context, folder: Folder) -> str:
-    """Render the permission list, or deal with one who may not read it as the policy says."""
-    if not context.rights(folder).owner and context.limits.permission_set != "shown":
-        if context.limits.permission_set == "refused":
-            raise OperationError("ErrorAccessDenied")
-        return ""
-    parts = [_permission_xml(person, level) for person, level in folder.permissions.items()]
-    return f"<t:PermissionSet><t:CalendarPermissions>{''.join(parts)}</t:CalendarPermissions></t:PermissionSet>"
-
-
-def _permission_xml(person: str, level: str) -> str:
-    rights = LEVELS[level]
-    user = (
-        "<t:DistinguishedUser>Default</t:DistinguishedUser>"
-        if person == DEFAULT
-        else f"<t:PrimarySmtpAddress>{text(person)}</t:PrimarySmtpAddress><t:DisplayName>{text(person)}</t:DisplayName>"
-    )
-    scopes = ("None", "Owned", "All")
-    flags = (
-        ("CanCreateItems", rights.create),
-        ("CanCreateSubFolders", rights.create_folders),
-        ("IsFolderOwner", rights.owner),
-        ("IsFolderVisible", rights.visible),
-        ("IsFolderContact", rights.owner),
-    )
-    # A delegate is a person with a folder level; the list shows the level alone.
-    shown = "Editor" if level == "delegate" else level
-    read = _READ_ITEMS[rights.detail] if rights.read or not rights.visible else "None"
-    return (
-        f"<t:CalendarPermission><t:UserId>{user}</t:UserId>"
-        + "".join(f"<t:{name}>{str(value).lower()}</t:{name}>" for name, value in flags)
-        + f"<t:EditItems>{scopes[rights.edit]}</t:EditItems>"
-        f"<t:DeleteItems>{scopes[rights.delete]}</t:DeleteItems>"
-        f"<t:ReadItems>{read}</t:ReadItems>"
-        f"<t:CalendarPermissionLevel>{shown}</t:CalendarPermissionLevel></t:CalendarPermission>"
-    )

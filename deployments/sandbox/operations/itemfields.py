@@ -18,6 +18,7 @@ from deployments.sandbox.zones import WINDOWS_ZONES, read_time
 
 Values = dict[str, Any]
 _LONGEST = timedelta(days=5 * 366)
+_YEARS = range(1602, 4500)
 _PRIVATE = {"Normal": False, "Personal": False, "Private": True, "Confidential": True}
 _MOST_MINUTES = 2_629_800
 
@@ -78,6 +79,8 @@ class Draft:
 def _absolute(moment: datetime | None, zone: ZoneInfo) -> datetime:
     if moment is None:
         raise OperationError("ErrorRequiredPropertyMissing", "Start and End are required.")
+    if moment.year not in _YEARS:
+        raise OperationError("ErrorCalendarOutOfRange", "The date is out of range.")
     return moment if moment.tzinfo else moment.replace(tzinfo=zone).astimezone(UTC)
 
 

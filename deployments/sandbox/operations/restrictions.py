@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from deployments.sandbox.model import Item
 from deployments.sandbox.operations.shapes import read_extended
 from deployments.sandbox.soap import Element, M, OperationError, T, local_name, schema_fault
-from deployments.sandbox.zones import read_time
+from deployments.sandbox.zones import aware, read_time
 
 Test = Callable[[Item], bool]
 Value = Callable[[Item], Any]
@@ -129,8 +129,7 @@ class _Reader:
         return text.casefold() if self._ignore_case else text
 
     def _moment(self, text: str) -> datetime:
-        moment = read_time(text, what="Constant")
-        return moment if moment.tzinfo else moment.replace(tzinfo=self._zone).astimezone(UTC)
+        return aware(read_time(text, what="Constant"), self._zone, what="Constant")
 
 
 def field_value(path: Element) -> Value:

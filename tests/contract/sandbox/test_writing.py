@@ -73,6 +73,7 @@ def test_times_without_an_offset_are_those_of_the_items_zone(client, sandbox, ow
     [
         (item(end="2030-03-04T08:00:00Z"), "ErrorCalendarEndDateIsEarlierThanStartDate"),
         (item(end="2039-03-04T08:00:00Z"), "ErrorCalendarDurationIsTooLong"),
+        (item(start="0001-03-04T08:00:00"), "ErrorCalendarOutOfRange"),
         (item(end=None), "ErrorRequiredPropertyMissing"),
         (item(after="<t:IsCancelled>true</t:IsCancelled>"), "ErrorInvalidPropertySet"),
         (item(zones='<t:StartTimeZone Id="Middle Earth"/>'), "ErrorCalendarInvalidTimeZone"),
@@ -249,3 +250,8 @@ def test_the_owners_copy_has_the_marker_too(client, sandbox, owner):
 def test_appointments_can_be_made_with_a_marker_by_the_control_interface(sandbox, owner, book):
     book(marker="elsewhere/BK-7", revision="2")
     assert [(one["booking_key"], one["revision"]) for one in listed(sandbox, owner)] == [("BK-7", "2")]
+
+
+def test_comments_in_a_request_mean_nothing(client, sandbox, owner):
+    created(client, item(after="<!-- nothing -->" + WHERE), calendar_of(owner))
+    assert len(listed(sandbox, owner)) == 1
