@@ -20,6 +20,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from busytime.errors import ConfigurationError
 
 BUSY_TIMEOUT_SECONDS = 60
+#: Number of PostgreSQL's lock for upgrades; any that no other program uses.
+_UPGRADE_LOCK = 0x62757379
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -31,7 +33,7 @@ def open_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a password with unescaped signs may be taken for a port
         raise ConfigurationError(
             "BUSYTIME_DATABASE_URL is not a database address; write sqlite:///PATH or postgresql://USER@HOST/NAME."
         ) from None
@@ -107,19 +109,30 @@ def check_version(engine: Engine) -> None:
         ConfigurationError: It says what to run or to install.
     """
     current, head = current_version(engine), head_version()
-    if current == head:
-        return
-    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
-    if current is None or current in known:
+    _refuse_newer(current)
+    if current != head:
         raise ConfigurationError(
             f"The database has version {current or 'none'} of the tables, this busytime needs {head}: run `busytime db upgrade`."
         )
-    raise ConfigurationError(
-        f"The database has version {current} of the tables; this busytime knows them up to {head}: install a newer busytime."
-    )
+
+
+def _refuse_newer(current: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    if current is not None and current not in known:
+        raise ConfigurationError(
+            f"The database has version {current} of the tables; this busytime knows them up to {head_version()}: "
+            "install a newer busytime."
+        )
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the tables to the newest version, in one transaction."""
+    """Bring the tables to the newest version, in one transaction; several machines may do so at once.
+
+    Raises:
+        ConfigurationError: The database is newer than the code.
+    """
     with translated(), engine.connect().execution_options(writer=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":  # on SQLite the writing transaction itself is the lock
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")
+        _refuse_newer(MigrationContext.configure(connection).get_current_revision())
         command.upgrade(alembic_config(connection), "head")

@@ -1,0 +1,167 @@
+"""A database at the newest version for each test, on SQLite and on PostgreSQL."""
+
+import shutil
+
+import pytest
+from sqlalchemy import select
+
+from busytime.model import Trigger
+from busytime.roster import Roster, RosterCalendar
+from busytime.store.database import open_engine, upgrade
+from busytime.store.unit_of_work import Store
+from busytime.vault import MasterKey, Vault
+from tests.unit.moments import HandClock
+
+BACKENDS = ("sqlite", "postgresql")
+
+
+def migrated(url):
+    engine = open_engine(url)
+    upgrade(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory):
+    path = tmp_path_factory.mktemp("template") / "busytime.db"
+    migrated(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql):
+    name = postgresql.create()
+    migrated(postgresql.url(name))
+    return name
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request):
+    return request.param
+
+
+@pytest.fixture
+def make_url(backend, request, tmp_path):
+    """Make databases of one kind, empty or migrated, that are gone after the test."""
+    dropped = []
+
+    def make(*, empty=False):
+        if backend == "sqlite":
+            path = tmp_path / "busytime.db"
+            if not empty:
+                shutil.copy(request.getfixturevalue("sqlite_template"), path)
+            return f"sqlite:///{path}"
+        server = request.getfixturevalue("postgresql")
+        name = server.create() if empty else server.create(request.getfixturevalue("postgresql_template"))
+        dropped.append((server, name))
+        return server.url(name)
+
+    yield make
+    for server, name in dropped:
+        server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def shared_engines():
+    engines = {}
+    yield engines
+    for engine in engines.values():
+        engine.dispose()
+
+
+@pytest.fixture
+def shared_engine(backend, request, shared_engines, tmp_path_factory):
+    """A database that tests share, because each takes back all it does."""
+    if backend not in shared_engines:
+        if backend == "sqlite":
+            path = tmp_path_factory.mktemp("shared") / "busytime.db"
+            shutil.copy(request.getfixturevalue("sqlite_template"), path)
+            url = f"sqlite:///{path}"
+        else:
+            server = request.getfixturevalue("postgresql")
+            url = server.url(server.create(request.getfixturevalue("postgresql_template")))
+        shared_engines[backend] = open_engine(url)
+    return shared_engines[backend]
+
+
+@pytest.fixture
+def empty_engine(make_url):
+    engine = open_engine(make_url(empty=True))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def url(make_url):
+    return make_url()
+
+
+@pytest.fixture
+def engine(url):
+    engine = open_engine(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def key():
+    return MasterKey.generate()
+
+
+@pytest.fixture
+def clock():
+    return HandClock()
+
+
+@pytest.fixture
+def store(engine, key, clock):
+    store = Store(engine, Vault([key]), clock)
+    store.make_installation()
+    yield store
+    store.dispose()
+
+
+@pytest.fixture
+def actor_id(store):
+    with store.write() as unit:
+        return unit.owners.id("admin@host")
+
+
+@pytest.fixture
+def open_run(store, actor_id, clock):
+    """Open runs."""
+
+    def open_one(flow="harvest_busy_time"):
+        with store.write() as unit:
+            return unit.runs.open(flow, Trigger.MANUAL, actor_id, clock.now())
+
+    return open_one
+
+
+@pytest.fixture
+def run_id(open_run):
+    return open_run()
+
+
+@pytest.fixture
+def furnish(store, clock):
+    """Put owners on the roster, and return their default calendars."""
+
+    def furnish_with(*owners):
+        with store.write() as unit:
+            unit.roster.replace(Roster(tuple(RosterCalendar(owner) for owner in owners)), clock.now())
+            return unit.roster.calendars()
+
+    return furnish_with
+
+
+@pytest.fixture
+def rows(engine):
+    """Read a table's rows, in order of their keys, as mappings."""
+
+    def rows_of(table, *conditions):
+        with engine.connect() as connection:
+            order = list(table.primary_key.columns)
+            return [dict(row._mapping) for row in connection.execute(select(table).where(*conditions).order_by(*order))]
+
+    return rows_of
