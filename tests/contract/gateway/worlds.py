@@ -3,6 +3,7 @@
 import itertools
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from lxml import etree
 from busytime.errors import AuthenticationError, Reason, ServerBusyError, UnsupportedServerError
 from busytime.ews import EWSCalendarGateway
 from busytime.model import BusyStatus, Endpoint, Secret, Unanswered, Window
+from tests.fakes.folders import CONNECTION, OWNER
 from tests.fakes.in_memory_gateway import InMemoryCalendarGateway
 
 SCHEMA = Path(__file__).resolve().parents[4] / "shared" / "ews-schema" / "messages.xsd"
@@ -45,6 +47,7 @@ class CountingGuard:
             self.held -= 1
 
 
+@cache
 def schema():
     """Return the schema of requests, or ``None`` where it is not at hand."""
     return etree.XMLSchema(etree.parse(SCHEMA)) if SCHEMA.is_file() else None
@@ -53,9 +56,11 @@ def schema():
 class FakeWorld:
     """The fake."""
 
-    def __init__(self):
+    def __init__(self, style="exchange"):
+        self.style = style
         self.guard = CountingGuard()
         self.gateway = InMemoryCalendarGateway(self.guard)
+        self.gateway.rights_style = style
         self._numbers = itertools.count(1)
 
     def owner(self):
@@ -75,6 +80,34 @@ class FakeWorld:
 
     def forbid(self, owner, folder=""):
         self.gateway.owners[owner].folders[folder].level = "None"
+
+    def sub_calendar(self, owner, level, name="Projects"):
+        folder = self.gateway.add_folder(owner, name)
+        folder.level = level
+        return folder.folder_id
+
+    def grant(self, owner, level, folder=""):
+        self.gateway.owners[owner].folders[folder].level = level
+
+    def unlist(self, owner, folder):
+        self.gateway.owners[owner].folders[folder].listed = False
+
+    def show_permission_lists(self, how):
+        self.gateway.permission_lists = how
+
+    def put(self, owner, folder, *, own=False, marker_key=None):
+        return self.gateway.add_item(owner, folder, maker=CONNECTION if own else OWNER, marker_key=marker_key)
+
+    def markers(self, owner, folder):
+        return [item.marker_key for item in self.gateway.owners[owner].folders[folder].items.values()]
+
+    def lose_answer(self, operation):
+        self.gateway.lose_answers(
+            {"CreateItem": "create_item", "UpdateItem": "update_item", "DeleteItem": "delete_item"}[operation]
+        )
+
+    def invite(self, sender, name):
+        self.gateway.invite(sender, name)
 
     def make_merged_only(self, owner):
         self.gateway.owners[owner].merged_only = True
@@ -109,7 +142,8 @@ class FakeWorld:
 class SandboxWorld:
     """The sandbox, through the real adapter; every request is held against the schema."""
 
-    def __init__(self, sandbox, numbers):
+    def __init__(self, sandbox, numbers, style="exchange"):
+        self.style = style
         self._sandbox = sandbox
         self._numbers = numbers
         self._schema = schema()
@@ -159,6 +193,44 @@ class SandboxWorld:
             order = {"owner": owner, "folder": folder, "grantee": grantee, "level": "None"}
             self._sandbox.control("POST", "/permission", order)
 
+    def sub_calendar(self, owner, level, name="Projects"):
+        folder_id = self._sandbox.control("POST", "/calendars", {"owner": owner, "folder": name})["id"]
+        self.grant(owner, level, name)
+        return folder_id
+
+    def grant(self, owner, level, folder=""):
+        order = {"owner": owner, "folder": folder, "grantee": self._sandbox.email, "level": level}
+        self._sandbox.control("POST", "/permission", order)
+
+    def unlist(self, owner, folder):
+        """Give everybody the level instead of the connection."""
+        everybody = {"owner": owner, "folder": folder, "grantee": "Default", "level": "Editor"}
+        self._sandbox.control("POST", "/permission", everybody)
+        self.grant(owner, "None", folder)
+
+    def show_permission_lists(self, how):
+        self._sandbox.control("POST", "/limits", {"permission_set": how})
+
+    def put(self, owner, folder, *, own=False, marker_key=None):
+        maker = self._sandbox.email if own else owner
+        body = {"owner": owner, "folder": folder, "start": at(0, 9).isoformat(), "end": at(0, 10).isoformat()}
+        more = {"subject": "A secret", "creator": maker, "marker": marker_key or ""}
+        return self._sandbox.control("POST", "/appointments", body | more)["id"]
+
+    def items(self, owner, folder):
+        window = "start=2000-01-01T00:00:00%2B00:00&end=2040-01-01T00:00:00%2B00:00"
+        return self._sandbox.control("GET", f"/appointments?owner={owner}&folder={folder}&{window}")
+
+    def markers(self, owner, folder):
+        return [item["marker"] for item in self.items(owner, folder)]
+
+    def lose_answer(self, operation):
+        order = {"kind": "drop_after", "operation": operation, "share": 1.0, "count": 1}
+        self._sandbox.control("POST", "/faults", order)
+
+    def invite(self, sender, name):
+        self._sandbox.control("POST", "/invitations", {"from": sender, "folder": name})
+
     def _kind(self, owner, kind):
         self._sandbox.control("POST", "/mailbox", {"owner": owner, "kind": kind})
 
@@ -193,7 +265,7 @@ class SandboxWorld:
 
     def mend(self):
         self._sandbox.control("DELETE", "/faults")
-        self._sandbox.control("POST", "/limits", {"root_visible": True})
+        self._sandbox.control("POST", "/limits", {"root_visible": True, "permission_set": "omitted"})
 
     def close(self):
         self.gateway.close()

@@ -1,0 +1,33 @@
+"""What every calendar gateway knows of calendars of other organisations."""
+
+import pytest
+
+from busytime.errors import SkippableError
+
+
+class SharingContract:
+    """Inherited by a class for each gateway, which brings the fixture ``world``."""
+
+    def test_invitation_is_listed_accepted_and_its_calendar_appears(self, world):
+        world.invite("Ida@Partner.example", "Calendar")
+        (waiting,) = [one for one in world.gateway.list_invitations() if one.sender == "ida@partner.example"]
+        assert "ida@partner.example" not in [one.owner for one in world.gateway.list_shared_calendars()]
+        world.gateway.accept_invitation(waiting.invitation_id)
+        assert waiting not in world.gateway.list_invitations()
+        (shared,) = [one for one in world.gateway.list_shared_calendars() if one.owner == "ida@partner.example"]
+        assert shared.folder_id
+        assert shared.name
+
+    def test_invitation_that_was_accepted_is_refused(self, world):
+        world.invite("jo@partner.example", "Calendar")
+        (waiting,) = [one for one in world.gateway.list_invitations() if one.sender == "jo@partner.example"]
+        world.gateway.accept_invitation(waiting.invitation_id)
+        with pytest.raises(SkippableError):
+            world.gateway.accept_invitation(waiting.invitation_id)
+
+    def test_invitation_that_is_not_there_is_refused(self, world):
+        with pytest.raises(SkippableError):
+            world.gateway.accept_invitation("AAAA")
+
+    def test_own_calendars_are_not_shared_ones(self, world):
+        assert all(one.owner != "busytime@corp.example" for one in world.gateway.list_shared_calendars())
