@@ -124,17 +124,22 @@ def record_batch(
         max_age: How long an answer counts.
     """
     keys = [calendar.id for calendar in calendars]
-    changes = decide(
-        reading.answers, unit.busy_time.intervals(keys, window), unit.busy_time.coverage(keys), window, reading.asked_at, max_age
-    )
+    before = unit.busy_time.coverage(keys)
+    changes = decide(reading.answers, unit.busy_time.intervals(keys, window), before, window, reading.asked_at, max_age)
     opened, closed = changes.opened, changes.closed
     # An unchanged batch takes no instant, so that it does not queue behind others.
     instant = unit.instant if opened or closed else reading.asked_at
     unit.busy_time.write_intervals(changes.intervals, run_id, instant)
     unit.busy_time.write_coverage(changes.coverage, run_id, instant)
-    after = unit.busy_time.coverage(keys)
-    known = sum(not unknown_parts(after.get(key, ()), window, reading.asked_at, max_age) for key in keys)
+    after = {key: _after(before.get(key, ()), changes.coverage[key]) for key in keys}
+    known = sum(not unknown_parts(after[key], window, reading.asked_at, max_age) for key in keys)
     return BatchResult(known, len(keys) - known, opened, closed, _failed(calendars, reading))
+
+
+def _after(rows: Sequence[CoverageRow], changes: CoverageChanges) -> list[CoverageRow]:
+    """Return the current coverage of a calendar as the changes leave it."""
+    replaced = {*changes.close, *(row.id for row in changes.update)}
+    return [*(row for row in rows if row.id not in replaced), *changes.update, *changes.open]
 
 
 def _failed(calendars: Sequence[Calendar], reading: Reading) -> tuple[FailedCalendar, ...]:

@@ -5,9 +5,8 @@ one mailbox takes the careful path, which decides; and what it cannot read is un
 that a server sends unasked are never looked at.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
-from operator import lt
+from collections.abc import Sequence
+from operator import itemgetter, lt
 from typing import Any
 
 from lxml import etree
@@ -38,6 +37,8 @@ _START, _END, _STATUS = (f"{{{TYPES}}}{name}" for name in ("StartTime", "EndTime
 
 #: Views that tell each appointment (``FreeBusyViewType``); asked is only the first.
 _WITH_EVENTS = frozenset({"FreeBusy", "FreeBusyMerged", "Detailed", "DetailedMerged"})
+
+_status_of: Any = itemgetter(2)
 
 
 class MergedOnly:
@@ -127,13 +128,8 @@ def _read_events(response: Element, instants: InstantCache) -> BusyAnswer:
         except (KeyError, ValueError):
             return _read_carefully(response, instants)
         if all(map(lt, starts, ends)):
-            intervals = zip(starts, ends, occupied, strict=True)
-            return BusyTime(tuple(_without_free(intervals) if None in occupied else intervals))  # type: ignore[arg-type]
+            return BusyTime(tuple(filter(_status_of, zip(starts, ends, occupied, strict=True))))  # a free one has no status
     return _read_carefully(response, instants)
-
-
-def _without_free(intervals: Iterable[tuple[datetime, datetime, BusyStatus | None]]) -> Iterator[Interval]:
-    return ((start, end, status) for start, end, status in intervals if status is not None)
 
 
 def _read_carefully(response: Element, instants: InstantCache) -> BusyAnswer:

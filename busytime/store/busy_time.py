@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, true, update
@@ -12,8 +14,15 @@ from busytime.errors import Reason
 from busytime.intervals import CurrentIntervals, IntervalChanges
 from busytime.model import BusyStatus, CoverageState, Window
 from busytime.store.tables import busy_intervals, coverage
+from busytime.store.types import UtcTime
 
 _STATUS = {str(status): status for status in BusyStatus}
+_NAME = {status: name for name, status in _STATUS.items()}  # plain text: a driver takes it as it is
+
+_INTERVAL_COLUMNS = ("calendar_id", "starts_at", "ends_at", "status", "count", "opened_run_id", "valid_from")
+_INSERT_INTERVALS = f"INSERT INTO {busy_intervals.name} ({', '.join(_INTERVAL_COLUMNS)})"
+#: Fewer than 1000 parameters in a statement: older SQLite takes no more.
+_ROWS_IN_A_STATEMENT = 100
 
 
 class BusyTimeRepository:
@@ -63,21 +72,27 @@ class BusyTimeRepository:
     def write_intervals(self, changes: Mapping[int, IntervalChanges], run_id: int, instant: datetime) -> None:
         """Close and open interval rows, close before open: a changed count is one of each."""
         self._close(busy_intervals, [key for change in changes.values() for key in change.close], run_id, instant)
-        rows = [
-            {
-                "calendar_id": calendar_id,
-                "starts_at": starts_at,
-                "ends_at": ends_at,
-                "status": status,
-                "count": count,
-                "opened_run_id": run_id,
-                "valid_from": instant,
-            }
-            for calendar_id, change in changes.items()
-            for (starts_at, ends_at, status), count in change.open
-        ]
-        if rows:
-            self._connection.execute(insert(busy_intervals), rows)
+        written = partial(UtcTime().process_bind_param, dialect=self._connection.dialect)
+        opened_at = written(instant)
+        self._insert_intervals(
+            [
+                (calendar_id, written(starts_at), written(ends_at), _NAME[status], count, run_id, opened_at)
+                for calendar_id, change in changes.items()
+                for (starts_at, ends_at, status), count in change.open
+            ]
+        )
+
+    def _insert_intervals(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert rows of values as the driver takes them, many with one statement.
+
+        A first harvest is mostly this: one statement a row, with parameters by name, takes two and a half times as long.
+        """
+        mark = "?" if self._connection.dialect.paramstyle == "qmark" else "%s"
+        row_of_marks = f"({', '.join([mark] * len(_INTERVAL_COLUMNS))})"
+        for start in range(0, len(rows), _ROWS_IN_A_STATEMENT):
+            page = rows[start : start + _ROWS_IN_A_STATEMENT]
+            statement = f"{_INSERT_INTERVALS} VALUES {', '.join([row_of_marks] * len(page))}"
+            self._connection.exec_driver_sql(statement, tuple(chain.from_iterable(page)))
 
     def write_coverage(self, changes: Mapping[int, CoverageChanges], run_id: int, instant: datetime) -> None:
         """Close, update and open coverage rows."""
