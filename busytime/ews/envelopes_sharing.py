@@ -1,7 +1,6 @@
 """What is sent to learn of calendars and invitations of other organisations, all in the connection's own mailbox."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from busytime.ews.envelopes import (
     FOLDER_PAGE,
@@ -37,14 +36,15 @@ class RemoteName(ewsextended.ExtendedProperty):  # type: ignore[misc]  # an unty
     property_type = "String"
 
 
+#: What may be done in a calendar of another organisation; only such folders have it. The library does not know it.
+_SHARING_RIGHTS = fields.FieldPath(field=fields.TextField("sharing_rights", field_uri="folder:SharingEffectiveRights"))
+
+
 def find_shared_folders(account: str, offset: int) -> bytes:
     """Ask for one page of the folders of the connection's own mailbox (``FindFolder``, deep)."""
     service = services.FindFolder(account=library_account())
-    wanted: list[Any] = [
-        *folder_fields("name", "parent_folder_id", "folder_class"),
-        as_field(InitiatorAddress),
-        as_field(RemoteName),
-    ]
+    asked = folder_fields("name", "parent_folder_id", "folder_class")
+    wanted = [*asked, _SHARING_RIGHTS, as_field(InitiatorAddress), as_field(RemoteName)]
     parent = [distinguished_folder("msgfolderroot", account)]
     return wrap(service, service.get_payload(parent, wanted, None, "IdOnly", "Deep", FOLDER_PAGE, offset))
 

@@ -20,13 +20,15 @@ from busytime.model import Invitation, SharedCalendar
 
 _ANSWERS = f"{{{TYPES}}}ResponseObjects"
 _ACCEPT = f"{{{TYPES}}}AcceptSharingInvitation"
+_SHARING_RIGHTS = f"{{{TYPES}}}SharingEffectiveRights"
 _SENDERS = tuple(f"{{{TYPES}}}{name}/{{{TYPES}}}Mailbox/{{{TYPES}}}EmailAddress" for name in ("From", "Sender"))
 
 
 def list_shared_calendars(transport: Transport, account: str) -> list[SharedCalendar]:
     """List the calendars of other organisations in the connection's own mailbox (``FindFolder``).
 
-    They are folders with a property that tells the calendar's name or owner where it comes from.
+    They are the folders with rights of sharing, or with a property that tells whose calendar it is or what it is
+    called where it comes from. Real servers do not promise that property.
     """
     what = f"Listing the calendars that other organisations share with {account}"
     found = find_folders(transport, what, lambda offset: envelopes.find_shared_folders(account, offset))
@@ -35,7 +37,8 @@ def list_shared_calendars(transport: Transport, account: str) -> list[SharedCale
 
 
 def _is_shared(folder: Element) -> bool:
-    return any(property_of(folder, one) for one in (envelopes.InitiatorAddress, envelopes.RemoteName))
+    named = (property_of(folder, one) for one in (envelopes.InitiatorAddress, envelopes.RemoteName))
+    return folder.find(_SHARING_RIGHTS) is not None or any(named)
 
 
 def _shared_calendar(folder: Element) -> SharedCalendar:

@@ -1,7 +1,7 @@
 """The part of the calendar server in memory that tells rights, keeps items and takes writes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from busytime.errors import (
     AmbiguousWriteError,
@@ -40,6 +40,7 @@ class RightsAndWrites:
     def __init__(self) -> None:
         self.rights_style = "exchange"
         self.permission_lists = "omitted"
+        self.foreign_addresses = True
         self.invitations: list[FakeInvitation] = []
         self.shared: list[SharedCalendar] = []
         self._lost: dict[str, int] = {}
@@ -111,7 +112,7 @@ class RightsAndWrites:
     def list_shared_calendars(self) -> list[SharedCalendar]:
         """List calendars of other organisations."""
         self._request("list_shared_calendars", ())
-        return list(self.shared)
+        return [one if self.foreign_addresses else replace(one, owner=None) for one in self.shared]
 
     def list_invitations(self) -> list[Invitation]:
         """List invitations that wait."""

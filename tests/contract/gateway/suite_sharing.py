@@ -31,3 +31,13 @@ class SharingContract:
 
     def test_own_calendars_are_not_shared_ones(self, world):
         assert all(one.owner != "busytime@corp.example" for one in world.gateway.list_shared_calendars())
+
+    def test_calendar_whose_owner_is_not_told_is_listed_all_the_same(self, world):
+        world.hide_foreign_addresses()
+        world.invite("kim@partner.example", "Plans")
+        before = {one.folder_id for one in world.gateway.list_shared_calendars()}
+        (waiting,) = [one for one in world.gateway.list_invitations() if one.sender == "kim@partner.example"]
+        world.gateway.accept_invitation(waiting.invitation_id)
+        (shared,) = [one for one in world.gateway.list_shared_calendars() if one.folder_id not in before]
+        assert shared.owner is None
+        assert shared.name

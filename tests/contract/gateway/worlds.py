@@ -109,6 +109,9 @@ class FakeWorld:
     def invite(self, sender, name):
         self.gateway.invite(sender, name)
 
+    def hide_foreign_addresses(self):
+        self.gateway.foreign_addresses = False
+
     def make_merged_only(self, owner):
         self.gateway.owners[owner].merged_only = True
 
@@ -231,6 +234,9 @@ class SandboxWorld:
     def invite(self, sender, name):
         self._sandbox.control("POST", "/invitations", {"from": sender, "folder": name})
 
+    def hide_foreign_addresses(self):
+        self._sandbox.control("POST", "/limits", {"foreign_address": False})
+
     def _kind(self, owner, kind):
         self._sandbox.control("POST", "/mailbox", {"owner": owner, "kind": kind})
 
@@ -265,7 +271,7 @@ class SandboxWorld:
 
     def mend(self):
         self._sandbox.control("DELETE", "/faults")
-        self._sandbox.control("POST", "/limits", {"root_visible": True, "permission_set": "omitted"})
+        self._sandbox.control("POST", "/limits", {"root_visible": True, "permission_set": "omitted", "foreign_address": True})
 
     def close(self):
         self.gateway.close()
