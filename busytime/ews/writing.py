@@ -89,7 +89,8 @@ _LOOK_UP = "it may have taken effect: the next try looks first"
 def _may_have_happened(error: BusyTimeError) -> bool:
     if isinstance(error, SpoiltAnswerError):
         return error.reason is not Reason.MAILBOX_UNAVAILABLE  # then the server says that it did not reach the mailbox
-    return type(error) is FatalError and error.detail is None  # something unknown, and perhaps after it was sent
+    # Something unknown or a web page, perhaps after the request was taken; a plain refusal has a code.
+    return error.detail is None and (type(error) is FatalError or error.reason is Reason.NOT_AN_EWS_SERVER)
 
 
 def _created(payload: Element) -> ItemName | Refusal:
