@@ -91,6 +91,22 @@ class Change:
     sighting: Sighting | None
 
 
+@dataclass(frozen=True, slots=True)
+class OwnerChanges:
+    """What a discovery saw of an owner, and what that changed."""
+
+    discovery: Discovery
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenInvitation:
+    """A sharing invitation, and whether it was accepted now."""
+
+    sender: str
+    accepted: bool
+
+
 def discover_owner(gateway: CalendarGateway, owner: str) -> Discovery:
     """Look for an owner's calendars, below the default one and beside it, each with its own rights."""
     try:

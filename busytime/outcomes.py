@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from busytime.discovering import OwnerChanges, SeenInvitation
 from busytime.errors import BusyTimeError, FatalError, Reason
 from busytime.harvesting import BatchResult, FailedCalendar
 from busytime.model import Calendar, RunStatus
@@ -76,6 +77,27 @@ class ValidationOutcome:
         return tuple(finding for finding in self.findings if finding.worse)
 
 
+@dataclass(frozen=True, slots=True)
+class DiscoveryOutcome:
+    """What a discovery came to.
+
+    Args:
+        run_id: The run.
+        status: How it ended.
+        owners: Every owner that was looked at, with what that changed.
+        invitations: Sharing invitations that waited.
+        reason: Why it was refused or failed.
+        message: What the first error said, for a person.
+    """
+
+    run_id: int
+    status: RunStatus
+    owners: tuple[OwnerChanges, ...] = ()
+    invitations: tuple[SeenInvitation, ...] = ()
+    reason: Reason | None = None
+    message: str | None = None
+
+
 def _first_error(probes: Sequence[object], steps: Sequence[object]) -> tuple[BusyTimeError | None, RunStatus | None]:
     """Return the error that says most of a run, and how the run ended if that error ended it.
 
@@ -134,17 +156,25 @@ def judge_validation(run_id: int, probes: Sequence[object], batches: Sequence[ob
     return ValidationOutcome(run_id, status, findings, error.reason if error else None, str(error) if error else None)
 
 
-def judge_discovery(probes: Sequence[object], steps: Sequence[object], *, whole: bool) -> tuple[RunStatus, BusyTimeError | None]:
-    """Judge a discovery by what its steps returned or raised; return how it ended, and the error that says most.
+def judge_discovery(
+    run_id: int, probes: Sequence[object], shared: Sequence[object], batches: Sequence[object]
+) -> DiscoveryOutcome:
+    """Judge a discovery by what its steps returned or raised.
 
     Args:
+        run_id: The run.
         probes: For each connection the value that its probe returned, or its error.
-        steps: What the other steps returned or raised.
-        whole: Whether every owner could be looked at.
+        shared: For each connection its invitations and what other organisations share with it, or its error.
+        batches: For each batch of owners what was seen of them, or its error.
 
     Raises:
         BaseException: A step ended by an error that is none of ours.
     """
-    error, ended_as = _first_error(probes, steps)
-    good = error is None and whole
-    return ended_as or (RunStatus.COMPLETED if good else RunStatus.COMPLETED_WITH_FAILURES), error
+    error, ended_as = _first_error(probes, [*shared, *batches])
+    invitations = tuple(it for step in shared if isinstance(step, tuple) for it in step[0])
+    owners = [it for step in shared if isinstance(step, tuple) for it in step[1]]
+    owners += [it for step in batches if isinstance(step, list) for it in step]
+    whole = error is None and all(it.discovery.reason is None for it in owners)
+    status = ended_as or (RunStatus.COMPLETED if whole else RunStatus.COMPLETED_WITH_FAILURES)
+    reason, message = (error.reason, str(error)) if error else (None, None)
+    return DiscoveryOutcome(run_id, status, tuple(owners), invitations, reason, message)

@@ -6,7 +6,7 @@ folder's owner only (effective rights of a folder object). So there is a ladder 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -213,6 +213,13 @@ def judge(need: Need, subject: Subject, found: Findings, *, now: datetime, grace
     if isinstance(conclusion, Conclusion) and conclusion.reason is Reason.NO_ACCESS and now - subject.added_at < grace:
         return Conclusion(Verdict.PENDING, conclusion.evidence, None, Reason.GRANT_AWAITED, conclusion.detail)
     return conclusion
+
+
+def with_level_of(read: Conclusion, write: Conclusion | None) -> Conclusion:
+    """Give a verdict on reading the level that the verdict on writing saw: its rungs see more of the same grant."""
+    if write is None or write.observed not in READING_LEVELS or read.evidence is not Evidence.FOLDER_RIGHTS:
+        return read
+    return replace(read, observed=write.observed)
 
 
 def _judge_write(subject: Subject, found: Findings) -> Conclusion | Evidence:

@@ -32,6 +32,7 @@ from busytime.permissions import (
     Subject,
     Verdict,
     judge,
+    with_level_of,
 )
 from busytime.ports import CalendarGateway, Clock
 
@@ -99,7 +100,8 @@ class Ladder:
         if self._probe_write:
             self._probe([key for key, need in self._unproven() if need is Need.WRITE])
         judged = {(key, need): self._judge(key, need) for key, it in self._candidates.items() for need in it.needs}
-        return {place: it for place, it in judged.items() if isinstance(it, Conclusion)}
+        concluded = {place: it for place, it in judged.items() if isinstance(it, Conclusion)}
+        return {(key, need): with_level_of(it, concluded.get((key, Need.WRITE))) for (key, need), it in concluded.items()}
 
     def _judge(self, key: int, need: Need) -> Conclusion | Evidence:
         candidate = self._candidates[key]

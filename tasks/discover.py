@@ -8,7 +8,7 @@ from time import sleep
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from busytime.discovering import Change, Discovery, compare, discover_owner, discover_shared
+from busytime.discovering import Discovery, OwnerChanges, SeenInvitation, compare, discover_owner, discover_shared
 from busytime.errors import BusyTimeError, FatalError, SkippableError
 from busytime.model import Invitation
 from busytime.ports import CalendarGateway
@@ -31,22 +31,6 @@ class DiscoveryBatch:
     run_id: int
     lock: HeldLock
     owners: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OwnerChanges:
-    """What a discovery saw of an owner, and what that changed."""
-
-    discovery: Discovery
-    changes: tuple[Change, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SeenInvitation:
-    """A sharing invitation, and whether it was accepted now."""
-
-    sender: str
-    accepted: bool
 
 
 @task(name="list_discovery_batches", cache_policy=NO_CACHE)

@@ -8,6 +8,7 @@ from prefect.cache_policies import NO_CACHE
 
 from busytime.errors import BusyTimeError, FatalError
 from busytime.permissions import Conclusion, Need, required_level
+from busytime.store.connections import StoredConnection
 from busytime.validating import Candidate, Finding, Ladder, unreachable
 from tasks.runs import HeldLock, OpenRun
 from tasks.steps import RETRIED, Step, is_last_word, patient
@@ -61,17 +62,9 @@ def validate_batch(batch: ValidationBatch) -> list[Finding]:
     office = workspace()
     connection = office.connection(batch.lock.connection_id)
     step = Step(office, batch.run_id, "validate_batch", batch.number, len(batch.candidates))
-    ladder = Ladder(
-        office.gateway(connection),
-        batch.candidates,
-        office.store.installation_id,
-        office.clock,
-        office.settings.grant_grace,
-        probe_write=batch.probe_write,
-    )
-    conclusions: Mapping[tuple[int, Need], Conclusion]
+    ladder = _ladder(office, connection, batch)
     try:
-        conclusions = patient(office, connection, ladder.climb)
+        conclusions: Mapping[tuple[int, Need], Conclusion] = patient(office, connection, ladder.climb)
     except BusyTimeError as error:
         step.note(error)
         if isinstance(error, FatalError) or not is_last_word(error):
@@ -80,6 +73,17 @@ def validate_batch(batch: ValidationBatch) -> list[Finding]:
     else:
         step.note()
     return _write(office, batch, conclusions, ladder.folder_ids)
+
+
+def _ladder(office: Workspace, connection: StoredConnection, batch: ValidationBatch) -> Ladder:
+    return Ladder(
+        office.gateway(connection),
+        batch.candidates,
+        office.store.installation_id,
+        office.clock,
+        office.settings.grant_grace,
+        probe_write=batch.probe_write,
+    )
 
 
 def _write(

@@ -76,12 +76,13 @@ def _read_authority(path: Path) -> str:
 
 def _read_password(email: str, *, password_stdin: bool) -> str:
     """Ask for the password, or take the first line of standard input; only the line's end is cut off."""
-    if password_stdin:
+    # A process may be started without any standard input.
+    if password_stdin and sys.stdin is not None:
         password = sys.stdin.readline(_LONGEST_PASSWORD + 2).removesuffix("\n").removesuffix("\r")
-    elif sys.stdin.isatty():
+    elif not password_stdin and sys.stdin is not None and sys.stdin.isatty():
         password = getpass.getpass(f"Password of {email}: ")
     else:
-        raise ConfigurationError("There is no terminal to ask for the password on: pipe it in and add --password-stdin.")
+        raise ConfigurationError("There is no terminal to ask for the password on: pipe it in, with --password-stdin.")
     if not password:
         raise ConfigurationError("The password is empty; nothing was tried.")
     if len(password) > _LONGEST_PASSWORD:

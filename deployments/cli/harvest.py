@@ -1,12 +1,12 @@
 """`busytime harvest`: runs the flow now, here."""
 
-from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
-from busytime.errors import REASON_TEXTS, BusyTimeError, FatalError
+from busytime.errors import REASON_TEXTS
 from busytime.model import RunStatus
 from busytime.outcomes import HarvestOutcome
 from deployments.cli.output import (
@@ -19,15 +19,10 @@ from deployments.cli.output import (
     plain_table,
     print_json,
 )
+from deployments.cli.running import run_flow, waiting
 from deployments.cli.times import parse_instant
-from deployments.prefect_server import prefect_server
-from tasks.workspace import workspace
 
 _SHOWN = 20
-
-
-class UnexpectedEndError(FatalError):
-    """A flow ended without an outcome."""
 
 
 def harvest(
@@ -43,8 +38,10 @@ def harvest(
     """
     start = parse_instant(window_from, "--from") if window_from else None
     end = parse_instant(window_to, "--to") if window_to else None
-    with _waiting(quiet=as_json):
+    with waiting("Harvesting busy time ...", quiet=as_json):
         outcome = run_harvest(start, end)
+    if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
+        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {escape(outcome.message or '')}", soft_wrap=True)
     if as_json:
         print_json(as_object(outcome))
     else:
@@ -52,28 +49,13 @@ def harvest(
     finish(status_of(outcome))
 
 
-def _waiting(*, quiet: bool) -> AbstractContextManager[Any]:
-    screen = messages()
-    return nullcontext() if quiet or not screen.is_terminal else screen.status("Harvesting busy time ...")
-
-
 def run_harvest(start: datetime | None = None, end: datetime | None = None) -> HarvestOutcome:
-    """Run the flow in this process, on the server that runs or on one of its own.
+    """Run the flow now, here.
 
     Raises:
         BusyTimeError: The flow could not start.
     """
-    office = workspace()
-    with prefect_server(office.settings.home / "prefect"):
-        from flows.harvest_busy_time import harvest_busy_time  # noqa: PLC0415 -- Prefect reads its settings when it is imported
-
-        state = harvest_busy_time(start, end, return_state=True)
-        outcome: object = state.result(raise_on_failure=False)
-    if isinstance(outcome, HarvestOutcome):
-        return outcome
-    if isinstance(outcome, BusyTimeError):
-        raise outcome
-    raise UnexpectedEndError(f"The run ended as {state.name}; see Prefect's logs under {office.settings.home / 'prefect'}.")
+    return run_flow("harvest_busy_time", HarvestOutcome, window_from=start, window_to=end)
 
 
 def status_of(outcome: HarvestOutcome) -> ExitStatus:
@@ -103,8 +85,7 @@ def show(outcome: HarvestOutcome) -> None:
         screen.print("[yellow]Skipped[/]: another harvest is at work. Nothing is to be done.")
         return
     if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
-        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {outcome.message}", soft_wrap=True)
-        return
+        return  # the message says all there is
     colour = "green" if outcome.status is RunStatus.COMPLETED else "yellow"
     screen.print(
         f"[{colour}]Run {outcome.run_id}[/]: [bold]{result.known}[/] calendars known, [bold]{result.unknown}[/] unknown; "

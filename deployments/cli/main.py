@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from busytime.errors import BusyTimeError
-from deployments.cli import connect, database, demo, free, harvest, roster, sandbox, status
+from deployments.cli import connect, database, demo, discover, free, harvest, roster, sandbox, status, validate
 from deployments.cli.output import ExitStatus, exit_status, messages, show_help
 
 #: What shells expect of a command that Ctrl-C ended.
@@ -27,6 +27,9 @@ app.command()(demo.demo)
 app.command()(sandbox.sandbox)
 app.command()(connect.connect)
 app.add_typer(roster.commands, name="roster")
+app.command()(discover.discover)
+app.command()(validate.validate)
+app.command()(validate.advise)
 app.command()(harvest.harvest)
 app.command()(free.free)
 app.command()(status.status)
@@ -36,11 +39,11 @@ app.add_typer(database.commands, name="db")
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status; every error becomes one message that says what to do next."""
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
+        status = int(app(arguments, standalone_mode=False) or 0)
     except BrokenPipeError:
         return int(ExitStatus.DONE)  # who reads has seen enough
     except (KeyboardInterrupt, typer.Abort):
-        return _say("Stopped. Nothing is half-written; run the command again to go on.", _INTERRUPTED)
+        status = _INTERRUPTED
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "busytime"
@@ -52,6 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
             traceback.print_exc()
         text = f"unexpected {type(error).__name__}. Run it again with BUSYTIME_DEBUG=1 and report what it prints."
         return _say(text, ExitStatus.FAILED)
+    # Typer makes this status of Ctrl-C by itself.
+    return _say("Stopped. Nothing is half-written; run the command again to go on.", status) if status == _INTERRUPTED else status
 
 
 def _say(message: str, status: int) -> int:

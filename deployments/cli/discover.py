@@ -1,0 +1,121 @@
+"""`busytime discover`: finds the calendars that owners share with the connection."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from busytime.discovering import Change, SightingState
+from busytime.errors import REASON_TEXTS, ConfigurationError
+from busytime.model import CalendarKind, RunStatus
+from busytime.outcomes import DiscoveryOutcome
+from busytime.roster import CalendarRef, parse_address
+from deployments.cli.output import (
+    ExitStatus,
+    JsonOption,
+    exit_status_of_reason,
+    finish,
+    messages,
+    output,
+    plain_table,
+    print_json,
+)
+from deployments.cli.running import run_flow, waiting
+from tasks.workspace import workspace
+
+_SAYS = {
+    SightingState.FOUND: "[green]new[/]",
+    SightingState.KNOWN: "known",
+    SightingState.BACK: "[green]back again[/]",
+    SightingState.RENAMED: "[yellow]renamed[/]",
+    SightingState.MISSING: "[bold red]missing[/]",
+}
+
+
+def discover(
+    owner: Annotated[str | None, typer.Option("--owner", help="Look at this owner only.")] = None,
+    accept_from: Annotated[
+        str | None, typer.Option("--accept-from", help="Accept the sharing invitations from this domain.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the calendars and sub-calendars that owners share with the connection.
+
+    Example: busytime discover --accept-from partner.example
+    """
+    only = parse_address(owner) if owner else None
+    with waiting("Looking for calendars ...", quiet=as_json):
+        outcome = run_flow("discover_calendars", DiscoveryOutcome, owner=only, accept_from=accept_from)
+    if only is not None and outcome.status is RunStatus.COMPLETED and not outcome.owners:
+        raise ConfigurationError(f"{only} is not in the roster; add it with `busytime roster import FILE` first.")
+    in_use = _in_use()
+    if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
+        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {outcome.message}", soft_wrap=True)
+    elif not as_json:
+        _show(outcome, in_use)
+    if as_json:
+        print_json(_as_object(outcome, in_use))
+    if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
+        finish(exit_status_of_reason(outcome.reason))
+    finish(ExitStatus.NEEDS_ATTENTION if outcome.status is RunStatus.COMPLETED_WITH_FAILURES else ExitStatus.DONE)
+
+
+def _in_use() -> set[CalendarRef]:
+    with workspace().store.read() as unit:
+        return {CalendarRef(calendar.owner, calendar.folder) for calendar in unit.roster.calendars()}
+
+
+def _rows(outcome: DiscoveryOutcome) -> Iterator[tuple[str, Change]]:
+    for seen in outcome.owners:
+        for change in seen.changes:
+            yield seen.discovery.owner, change
+
+
+def _as_object(outcome: DiscoveryOutcome, in_use: set[CalendarRef]) -> dict[str, Any]:
+    rows = [
+        {
+            "owner": owner,
+            "folder": change.folder,
+            "kind": change.sighting.kind if change.sighting else None,
+            "level": change.sighting.level if change.sighting else None,
+            "state": change.state,
+            "seen_as": change.sighting.folder if change.sighting else None,
+            "in_use": CalendarRef(owner, change.folder) in in_use,
+        }
+        for owner, change in _rows(outcome)
+    ]
+    failed = [seen.discovery for seen in outcome.owners if seen.discovery.reason]
+    return {
+        "run_id": outcome.run_id,
+        "status": outcome.status,
+        "calendars": rows,
+        "invitations": [{"from": it.sender, "accepted": it.accepted} for it in outcome.invitations],
+        "root_closed": [it.discovery.owner for it in outcome.owners if not it.discovery.reason and not it.discovery.beside_seen],
+        "failed": [{"owner": it.owner, "reason": it.reason, "detail": it.detail} for it in failed],
+    }
+
+
+def _show(outcome: DiscoveryOutcome, in_use: set[CalendarRef]) -> None:
+    screen = output()
+    if outcome.status is RunStatus.SKIPPED:
+        screen.print("[yellow]Skipped[/]: another discovery is at work. Nothing is to be done.")
+        return
+    table = plain_table("Calendar", "Kind", "Level, at least", "State", "In the roster")
+    for owner, change in _rows(outcome):
+        seen, ref = change.sighting, CalendarRef(owner, change.folder)
+        state = _SAYS[change.state] + (f" to {seen.folder}" if seen and change.state is SightingState.RENAMED else "")
+        kind, level = (seen.kind, seen.level) if seen else (CalendarKind.SUB, None)
+        table.add_row(str(ref), kind, str(level or ""), state, "yes" if ref in in_use else "no")
+    screen.print(table)
+    for discovery in (looked.discovery for looked in outcome.owners):
+        if discovery.reason:
+            screen.print(f"[yellow]{discovery.owner}[/]: {REASON_TEXTS[discovery.reason]}.", soft_wrap=True)
+    closed = sum(1 for it in outcome.owners if not it.discovery.reason and not it.discovery.beside_seen)
+    if closed:
+        screen.print(
+            f"The root of {closed} mailboxes is closed to the connection: calendars beside the default one are not seen."
+        )
+    for it in outcome.invitations:
+        said = "[green]accepted[/]" if it.accepted else "waits; accept it with [bold]--accept-from DOMAIN[/]"
+        screen.print(f"Sharing invitation from {it.sender}: {said}.")
+    screen.print("Next: name the calendars you want in the roster file, and [bold]busytime roster import FILE[/].")

@@ -1,0 +1,202 @@
+"""`busytime validate`, `discover` and `advise`: what the connection may do, and what is to be granted."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from busytime.advice import owner_sentence, owner_text
+from busytime.errors import REASON_TEXTS, ConfigurationError
+from busytime.granting import Finding as Grant
+from busytime.granting import can_be_granted
+from busytime.model import RunStatus
+from busytime.outcomes import ValidationOutcome
+from busytime.permissions import Conclusion, Need, Verdict, required_level
+from busytime.powershell import admin_script, script_bytes, script_fault
+from busytime.store.permissions import StoredVerdict
+from busytime.validating import Candidate, Finding
+from deployments.cli.files import write_whole
+from deployments.cli.output import (
+    ExitStatus,
+    JsonOption,
+    exit_status_of_reason,
+    finish,
+    messages,
+    output,
+    plain_table,
+    print_json,
+)
+from deployments.cli.running import run_flow, waiting
+from tasks.workspace import Workspace, open_workspace, workspace
+
+_COLOURS = {
+    Verdict.GRANTED: "green",
+    Verdict.UNPROVEN: "yellow",
+    Verdict.PENDING: "yellow",
+    Verdict.UNREACHABLE: "yellow",
+    Verdict.INSUFFICIENT: "bold red",
+    Verdict.MISSING: "bold red",
+}
+
+
+def validate(
+    probe_write: Annotated[
+        bool, typer.Option("--probe-write", help="Where nothing else settles it, prove the right to write by a free entry.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check what the connection may do in every calendar.
+
+    Example: busytime validate
+    """
+    with waiting("Validating delegation ...", quiet=as_json):
+        outcome = run_flow("validate_delegation", ValidationOutcome, probe_write=probe_write)
+    grants = {id(finding): grant for finding, grant in zip(outcome.findings, _grants(outcome), strict=True)}
+    if as_json:
+        print_json(_as_object(outcome, grants))
+    else:
+        _show(outcome, grants)
+    if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
+        finish(exit_status_of_reason(outcome.reason))
+    finish(ExitStatus.NEEDS_ATTENTION if outcome.status is RunStatus.COMPLETED_WITH_FAILURES else ExitStatus.DONE)
+
+
+def _grants(outcome: ValidationOutcome) -> list[Grant]:
+    office = workspace()
+    with office.store.read() as unit:
+        emails = {connection.id: connection.email for connection in unit.connections.all_open()}
+        serving = unit.roster.serving()
+        stored = unit.permissions.current()
+    return [
+        _grant(it.candidate, it.need, it.conclusion, _email(it.candidate, serving, emails), _last_known(it, stored))
+        for it in outcome.findings
+    ]
+
+
+def _email(candidate: Candidate, serving: dict[int, int | None], emails: dict[int, str]) -> str:
+    connection_id = serving.get(candidate.calendar.id)
+    return emails.get(connection_id, "") if connection_id is not None else ""
+
+
+def _last_known(finding: Finding, stored: dict[tuple[int, Need], StoredVerdict]) -> StoredVerdict | None:
+    unreachable = finding.conclusion.verdict is Verdict.UNREACHABLE
+    return stored.get((finding.candidate.calendar.id, finding.need)) if unreachable and finding.before else None
+
+
+def _grant(
+    candidate: Candidate, need: Need, conclusion: Conclusion | None, grantee: str, last: StoredVerdict | None = None
+) -> Grant:
+    calendar = candidate.calendar
+    return Grant(
+        owner=calendar.owner,
+        folder=calendar.folder,
+        kind=calendar.kind,
+        need=need,
+        verdict=conclusion.verdict if conclusion else None,
+        required=required_level(need, calendar.kind),
+        observed=conclusion.observed if conclusion else None,
+        reason=conclusion.reason if conclusion else None,
+        grantee=grantee,
+        pages=candidate.pages,
+        last_known=last.conclusion.verdict if last else None,
+        last_known_at=last.valid_from if last else None,
+    )
+
+
+def _as_object(outcome: ValidationOutcome, grants: dict[int, Grant]) -> dict[str, Any]:
+    permissions = [
+        {
+            "owner": it.candidate.calendar.owner,
+            "folder": it.candidate.calendar.folder,
+            "need": it.need,
+            "roles": list(it.candidate.roles),
+            "required": grants[id(it)].required,
+            "observed": it.conclusion.observed,
+            "evidence": it.conclusion.evidence,
+            "verdict": it.conclusion.verdict,
+            "reason": it.conclusion.reason,
+            "advice": None if it.conclusion.verdict is Verdict.GRANTED else owner_sentence(grants[id(it)]),
+        }
+        for it in outcome.findings
+    ]
+    printed: dict[str, Any] = {"run_id": outcome.run_id, "status": outcome.status, "permissions": permissions}
+    return printed | ({"reason": outcome.reason, "message": outcome.message} if outcome.message else {})
+
+
+def _show(outcome: ValidationOutcome, grants: dict[int, Grant]) -> None:
+    screen = output()
+    if outcome.status is RunStatus.SKIPPED:
+        screen.print("[yellow]Skipped[/]: another validation is at work. Nothing is to be done.")
+        return
+    if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
+        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {outcome.message}", soft_wrap=True)
+        return
+    if not outcome.findings:
+        screen.print("The roster is empty. Next: [bold]busytime roster import FILE[/].")
+        return
+    cells = {(it.candidate.calendar.id, it.need): _cell(it) for it in outcome.findings}
+    table = plain_table("Calendar", "Read", "Write", "Level", "Why")
+    for candidate in {it.candidate.calendar.id: it.candidate for it in outcome.findings}.values():
+        calendar = candidate.calendar
+        mine = [it for it in outcome.findings if it.candidate.calendar.id == calendar.id]
+        worst = next((it.conclusion for it in mine if it.conclusion.reason), mine[-1].conclusion)
+        why = REASON_TEXTS[worst.reason] if worst.reason else ""
+        read, write = (cells.get((calendar.id, need), "-") for need in Need)
+        table.add_row(calendar.label, read, write, str(worst.observed or ""), why)
+    screen.print(table)
+    for it in outcome.worse:
+        before = it.before.verdict if it.before else "new"
+        screen.print(f"[bold red]Worse[/] {it.candidate.calendar.label}, {it.need}: {before} -> {it.conclusion.verdict}")
+    if any(can_be_granted(grant) and grant.verdict is not Verdict.GRANTED for grant in grants.values()):
+        screen.print("Next: [bold]busytime advise --out DIR[/] writes what each owner can click, and a script for the admin.")
+
+
+def _cell(finding: Finding) -> str:
+    verdict = finding.conclusion.verdict
+    return f"[{_COLOURS[verdict]}]{verdict}[/]"
+
+
+def advise(
+    out: Annotated[Path, typer.Option("--out", help="Directory for texts and script; made if needed.", show_default=False)],
+    as_json: JsonOption = False,
+) -> None:
+    """Write what to grant: a text for each owner and one script for the admin.
+
+    Example: busytime advise --out advice
+    """
+    office = open_workspace()
+    wanted = _wanted(office)
+    office.close()
+    grants = [grant for grant in wanted if grant.verdict is not Verdict.GRANTED]
+    owners = sorted({grant.owner for grant in grants})
+    faults = [fault for fault in map(script_fault, filter(can_be_granted, grants)) if fault]
+    written = [write_whole(out / f"{owner}.txt", owner_text(owner, grants).encode()) for owner in owners]
+    scripted = [grant for grant in grants if not (can_be_granted(grant) and script_fault(grant))]
+    written.append(write_whole(out / "grant-permissions.ps1", script_bytes(admin_script(scripted))))
+    for fault in faults:
+        messages().print(f"[yellow]Left out of the script[/]: {fault}", soft_wrap=True)
+    if as_json:
+        print_json({"files": [str(path) for path in written], "owners": owners, "left_out": faults})
+    else:
+        output().print(f"[green]Wrote[/] {len(owners)} texts for owners and grant-permissions.ps1 to {out}.")
+        output().print("Next: let the admin run the script with -WhatIf first, then without; then [bold]busytime validate[/].")
+    finish(ExitStatus.NEEDS_ATTENTION if faults else ExitStatus.DONE)
+
+
+def _wanted(office: Workspace) -> list[Grant]:
+    """Return what every calendar of the roster needs, with its verdict where there is one."""
+    with office.store.read() as unit:
+        connections = unit.connections.all_open()
+        if not connections:
+            raise ConfigurationError(
+                "No mailbox is connected, so there is nobody to grant to: run `busytime connect EMAIL` first."
+            )
+        stored = unit.permissions.current()
+        served = [(connection, unit.roster.candidates(connection.id)) for connection in connections]
+    grants: list[Grant] = []
+    for connection, candidates in served:
+        for candidate in candidates:
+            for need in candidate.needs:
+                verdict = stored.get((candidate.calendar.id, need))
+                grants.append(_grant(candidate, need, verdict.conclusion if verdict else None, connection.email))
+    return grants
