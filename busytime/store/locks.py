@@ -54,9 +54,13 @@ def _started(process_id: int) -> str | None:
     Where the kernel does not show them, a living process is all that can be seen.
     """
     try:
-        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
     except FileNotFoundError:
         return "" if not Path("/proc/self/stat").exists() and _answers(process_id) else None
+    except ProcessLookupError:  # it ended between opening and reading
+        return None
+    # A dead process stays in the list until its parent asks for it, in a container perhaps for ever.
+    return None if fields[0] in {"Z", "X"} else fields[19]
 
 
 def _answers(process_id: int) -> bool:

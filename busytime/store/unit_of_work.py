@@ -78,7 +78,10 @@ class Store:
             yield UnitOfWork(connection, self._clock)
 
     def dispose(self) -> None:
-        """Close every connection to the database."""
+        """Close every connection to the database, those that hold session locks too."""
+        for session in self._sessions.values():
+            _end(session)
+        self._sessions.clear()
         self._engine.dispose()
 
     def make_installation(self) -> None:
@@ -130,10 +133,15 @@ class Store:
         session = self._session_lock(name)
         if self._on_postgresql and session is None:
             return None, None
-        with self.write() as unit:
-            holder, dead_run = unit.locks.take(
-                name, run_id, Process.this(), self._clock.now(), holder_is_dead=session is not None
-            )
+        try:
+            with self.write() as unit:
+                holder, dead_run = unit.locks.take(
+                    name, run_id, Process.this(), self._clock.now(), holder_is_dead=session is not None
+                )
+        except BaseException:
+            if session is not None:
+                _end(session)
+            raise
         if session is not None and holder is not None:
             self._sessions[holder] = session
         return holder, dead_run
@@ -167,5 +175,10 @@ class Store:
             unit.locks.release(name, holder)
         session = self._sessions.pop(holder, None)
         if session is not None:
-            session.invalidate()  # ends the server's session, and with it the lock
-            session.close()
+            _end(session)
+
+
+def _end(session: Connection) -> None:
+    """End the server's session, and with it the lock that it holds; a pool would keep both."""
+    session.invalidate()
+    session.close()
