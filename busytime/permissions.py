@@ -240,7 +240,7 @@ def _judge_write(subject: Subject, found: Findings) -> Conclusion | Evidence:
 def level_of(rights: Rights) -> PermissionLevel:
     """Name the lowest level that has these rights in a folder; on Exchange an Editor's look like an Author's."""
     if rights.read and rights.create and rights.modify and rights.delete:
-        return PermissionLevel.OWNER if rights.create_folders else PermissionLevel.EDITOR
+        return PermissionLevel.PUBLISHING_EDITOR if rights.create_folders else PermissionLevel.EDITOR
     if not rights.read:
         return PermissionLevel.CONTRIBUTOR if rights.create else PermissionLevel.NONE
     if not rights.create:
