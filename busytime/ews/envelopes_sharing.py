@@ -28,6 +28,14 @@ class InitiatorAddress(ewsextended.ExtendedProperty):  # type: ignore[misc]  # a
     property_type = "String"
 
 
+class InitiatorName(ewsextended.ExtendedProperty):  # type: ignore[misc]  # an untyped base
+    """The name of a shared calendar's owner (``PidLidSharingInitiatorName``)."""
+
+    distinguished_property_set_id = "Sharing"
+    property_id = 0x8A07
+    property_type = "String"
+
+
 class RemoteName(ewsextended.ExtendedProperty):  # type: ignore[misc]  # an untyped base
     """What a shared calendar is called where it comes from (``PidLidSharingRemoteName``)."""
 
@@ -55,6 +63,7 @@ def find_sharing_messages(account: str) -> bytes:
 
 
 def get_sharing_messages(message_ids: Sequence[str]) -> bytes:
-    """Ask for the senders of messages and for what may be answered to them (``GetItem``: a search tells no answers)."""
+    """Ask for senders, whose calendar it is, and what may be answered (``GetItem``: a search tells no answers)."""
     names = ("author", "sender", "response_objects")
-    return get_items(message_ids, [fields.FieldPath(field=items.Message.get_field_by_fieldname(name)) for name in names])
+    asked = [fields.FieldPath(field=items.Message.get_field_by_fieldname(name)) for name in names]
+    return get_items(message_ids, [*asked, *map(as_field, (InitiatorAddress, InitiatorName, RemoteName))])

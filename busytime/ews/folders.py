@@ -64,8 +64,7 @@ def find_folders(transport: Transport, what: str, page: Callable[[int], bytes]) 
     offset = 0
     for _page in range(_MOST_PAGES):
         root = transport.send(page(offset), what, _root_folder)
-        folders = root.find(_FOLDERS)
-        elements = [] if folders is None else list(folders)
+        elements = _elements(root)
         yield from (element for element in elements if _is_calendar(element))
         offset += len(elements)
         if not elements or root.get("IncludesLastItemInRange", "true").lower() in ("true", "1"):
@@ -73,7 +72,16 @@ def find_folders(transport: Transport, what: str, page: Callable[[int], bytes]) 
 
 
 def _root_folder(payload: Element) -> Element | Refusal:
-    return found_in(payload, "FindFolder")
+    root = found_in(payload, "FindFolder")
+    if not isinstance(root, Refusal):
+        for element in filter(_is_calendar, _elements(root)):
+            read_folder(element)  # here, where what cannot be read still becomes one of our errors
+    return root
+
+
+def _elements(root: Element) -> list[Element]:
+    folders = root.find(_FOLDERS)
+    return [] if folders is None else list(folders)
 
 
 def _one_folder(payload: Element) -> FoundFolder | Refusal:

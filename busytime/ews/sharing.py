@@ -3,6 +3,8 @@
 The properties of shared folders are those of sharing messages ([MS-OXSHARE], [MS-OXPROPS]).
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from busytime.errors import BusyTimeError, FolderNotFoundError, SkippableError
@@ -28,12 +30,28 @@ def list_shared_calendars(transport: Transport, account: str) -> list[SharedCale
     """List the calendars of other organisations in the connection's own mailbox (``FindFolder``).
 
     They are the folders with rights of sharing, or with a property that tells whose calendar it is or what it is
-    called where it comes from. Real servers do not promise that property.
+    called where it comes from. Real servers promise these properties on the invitation only: for a folder without
+    an owner's address, the accepted invitations are looked at, and the only one that fits its name tells.
     """
     what = f"Listing the calendars that other organisations share with {account}"
     found = find_folders(transport, what, lambda offset: envelopes.find_shared_folders(account, offset))
-    shared = [folder for folder in found if _is_shared(folder)]
-    return [_shared_calendar(folder) for folder in shared]
+    shared = [_shared_calendar(folder) for folder in found if _is_shared(folder)]
+    if all(calendar.owner for calendar in shared):
+        return shared
+    owners = _owners_by_name([message for message in _sharing_messages(transport, what, account) if not _waits(message)])
+    return [calendar if calendar.owner else replace(calendar, owner=owners.get(calendar.name)) for calendar in shared]
+
+
+def _owners_by_name(messages: Sequence[Element]) -> dict[str, str]:
+    """Return the owner of each folder's name that one owner's accepted invitations explain."""
+    claims: dict[str, set[str]] = {}
+    for message in messages:
+        address = _address(property_of(message, envelopes.InitiatorAddress))
+        person, calendar = (property_of(message, one) for one in (envelopes.InitiatorName, envelopes.RemoteName))
+        # An invitation speaks for nobody but its sender.
+        if address is not None and address == _sender(message) and person and calendar:
+            claims.setdefault(f"{calendar} - {person}", set()).add(address)
+    return {name: owners.pop() for name, owners in claims.items() if len(owners) == 1}
 
 
 def _is_shared(folder: Element) -> bool:
@@ -54,12 +72,16 @@ def _address(text: str | None) -> str | None:
 def list_invitations(transport: Transport, account: str) -> list[Invitation]:
     """List the sharing invitations that wait in the connection's own mailbox (``FindItem``, ``GetItem``)."""
     what = f"Looking for sharing invitations in the mailbox of {account}"
+    waiting = [message for message in _sharing_messages(transport, what, account) if _waits(message)]
+    found = [(name_of(message).item_id, _sender(message)) for message in waiting]
+    return [Invitation(item_id, sender) for item_id, sender in found if sender is not None]
+
+
+def _sharing_messages(transport: Transport, what: str, account: str) -> list[Element]:
     ids = [name_of(message).item_id for message in transport.send(envelopes.find_sharing_messages(account), what, items_in)]
     if not ids:
         return []
-    messages = transport.send(envelopes.get_sharing_messages(ids), what, partial(_messages, count=len(ids)))
-    found = [(message, _sender(message)) for message in messages if _waits(message)]
-    return [Invitation(name_of(message).item_id, sender) for message, sender in found if sender is not None]
+    return transport.send(envelopes.get_sharing_messages(ids), what, partial(_messages, count=len(ids)))
 
 
 def _messages(payload: Element, count: int) -> list[Element] | Refusal:

@@ -181,7 +181,7 @@ class InMemoryCalendarGateway(RightsAndWrites):
     def _folder(self, folder_id: str) -> FakeFolder:
         for owner in self.owners.values():
             for folder in owner.folders.values():
-                if folder.folder_id == folder_id and folder.allowance.visible:
+                if folder.folder_id == folder_id and folder.allowance.see_times:
                     if folder.allowance.read:
                         return folder
                     raise PermissionMissingError("Reading a calendar folder: the connection may not; share it.")

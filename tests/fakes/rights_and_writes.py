@@ -112,7 +112,8 @@ class RightsAndWrites:
     def list_shared_calendars(self) -> list[SharedCalendar]:
         """List calendars of other organisations."""
         self._request("list_shared_calendars", ())
-        return [one if self.foreign_addresses else replace(one, owner=None) for one in self.shared]
+        told = {one.sender for one in self.invitations if one.accepted}
+        return [one if self.foreign_addresses or one.owner in told else replace(one, owner=None) for one in self.shared]
 
     def list_invitations(self) -> list[Invitation]:
         """List invitations that wait."""

@@ -32,12 +32,19 @@ class SharingContract:
     def test_own_calendars_are_not_shared_ones(self, world):
         assert all(one.owner != "busytime@corp.example" for one in world.gateway.list_shared_calendars())
 
-    def test_calendar_whose_owner_is_not_told_is_listed_all_the_same(self, world):
+    def test_owner_whom_the_folder_does_not_tell_is_known_from_the_invitation(self, world):
         world.hide_foreign_addresses()
         world.invite("kim@partner.example", "Plans")
-        before = {one.folder_id for one in world.gateway.list_shared_calendars()}
         (waiting,) = [one for one in world.gateway.list_invitations() if one.sender == "kim@partner.example"]
         world.gateway.accept_invitation(waiting.invitation_id)
-        (shared,) = [one for one in world.gateway.list_shared_calendars() if one.folder_id not in before]
-        assert shared.owner is None
+        (shared,) = [one for one in world.gateway.list_shared_calendars() if one.owner == "kim@partner.example"]
         assert shared.name
+
+    def test_calendar_whose_invitation_is_gone_too_is_listed_without_an_owner(self, world):
+        world.hide_foreign_addresses()
+        world.invite("lee@partner.example", "Plans of Lee")
+        (waiting,) = [one for one in world.gateway.list_invitations() if one.sender == "lee@partner.example"]
+        world.gateway.accept_invitation(waiting.invitation_id)
+        world.remove_message(waiting.invitation_id)
+        (shared,) = [one for one in world.gateway.list_shared_calendars() if "Plans of Lee" in one.name]
+        assert shared.owner is None

@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from busytime.errors import AuthenticationError, Reason, ServerBusyError, UnsupportedServerError
-from busytime.ews import EWSCalendarGateway
+from busytime.ews import EWSCalendarGateway, envelopes_writing
 from busytime.model import BusyStatus, Endpoint, Secret, Unanswered, Window
 from tests.fakes.folders import CONNECTION, OWNER
 from tests.fakes.in_memory_gateway import InMemoryCalendarGateway
@@ -111,6 +111,9 @@ class FakeWorld:
 
     def hide_foreign_addresses(self):
         self.gateway.foreign_addresses = False
+
+    def remove_message(self, invitation_id):
+        self.gateway.invitations = [one for one in self.gateway.invitations if one.invitation_id != invitation_id]
 
     def make_merged_only(self, owner):
         self.gateway.owners[owner].merged_only = True
@@ -236,6 +239,9 @@ class SandboxWorld:
 
     def hide_foreign_addresses(self):
         self._sandbox.control("POST", "/limits", {"foreign_address": False})
+
+    def remove_message(self, invitation_id):
+        self.gateway._transport.send(envelopes_writing.delete_entries([invitation_id]), "clearing up", lambda _answer: None)
 
     def _kind(self, owner, kind):
         self._sandbox.control("POST", "/mailbox", {"owner": owner, "kind": kind})

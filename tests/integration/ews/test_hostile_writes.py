@@ -338,3 +338,12 @@ def test_sharing_messages_that_cannot_be_accepted_are_no_invitations(play):
 def test_invitation_that_cannot_be_accepted_is_skipped(play, code):
     error, _script = play(lambda gateway: gateway.accept_invitation("a"), refused("CreateItem", code))
     assert isinstance(error, SkippableError)
+
+
+@pytest.mark.parametrize("inside", ["<t:DisplayName>Calendar</t:DisplayName>", '<t:FolderId Id="F"/>'])
+def test_shared_folder_without_an_id_or_a_name_is_no_answer(play, inside):
+    rights = "<t:SharingEffectiveRights>FullDetails</t:SharingEffectiveRights>"
+    folders = f"<t:Folders><t:CalendarFolder>{inside}{rights}</t:CalendarFolder></t:Folders>"
+    root = f'<m:RootFolder IncludesLastItemInRange="true">{folders}</m:RootFolder>'
+    error, _script = play(lambda gateway: gateway.list_shared_calendars(), answer("FindFolder", message("FindFolder", root)))
+    assert isinstance(error, SpoiltAnswerError)
