@@ -5,10 +5,11 @@ The one place where settings, key, database and server adapter meet. It must not
 
 import fcntl
 import getpass
+import os
 import platform
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -127,18 +128,32 @@ def open_workspace(settings: Settings | None = None, clock: Clock | None = None,
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"BUSYTIME_HOME {settings.home} cannot be made: {error.strerror}.") from None
-    engine = open_engine(settings.database_address)
-    with _alone(settings):
-        version = current_version(engine)
-        vault = Vault([_master_key(settings, database_is_new=version is None)])
-        if version is None or upgrading:
-            upgrade(engine)
-    check_version(engine)
-    store = Store(engine, vault, clock)
-    store.make_installation()
-    store.audit_key  # noqa: B018 -- proves now, not in the middle of a run, that the key is this database's
+    return Workspace(settings, _open_desk(settings, clock, upgrading=upgrading))
+
+
+def _open_desk(settings: Settings, clock: Clock, *, upgrading: bool) -> Desk:
+    with ExitStack() as on_error:
+        engine = open_engine(settings.database_address)
+        on_error.callback(engine.dispose)
+        with _alone(settings):
+            version = current_version(engine)
+            vault = Vault([_master_key(settings, database_is_new=version is None)])
+            if version is None or upgrading:
+                upgrade(engine)
+        check_version(engine)
+        store = Store(engine, vault, clock)
+        store.make_installation()
+        store.audit_key  # noqa: B018 -- proves now, not in the middle of a run, that the key is this database's
+        on_error.pop_all()
     policy = LockoutPolicy(settings.lockout_threshold, settings.lockout_window)
-    return Workspace(settings, Desk(store, vault, clock, policy, f"{getpass.getuser()}@{platform.node()}".lower()))
+    return Desk(store, vault, clock, policy, f"{_user()}@{platform.node()}".lower())
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return f"uid{os.getuid()}"
 
 
 @contextmanager

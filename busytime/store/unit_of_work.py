@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
-from sqlalchemy import insert as sql_insert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from busytime.ports import Clock
 from busytime.store.busy_time import BusyTimeRepository
@@ -86,20 +86,19 @@ class Store:
 
     def make_installation(self) -> None:
         """Name this installation and make the audit chain's key, unless that is done."""
+        now = self._clock.now()
+        values = {
+            "id": 1,
+            "installation_id": secrets.token_hex(8),
+            "created_at": now,
+            "last_instant": now,
+            "audit_key_id": self._vault.key_id,
+            "audit_key": self._vault.wrap(secrets.token_bytes(KEY_BYTES), _AUDIT_KEY),
+        }
+        insert = postgresql.insert if self._on_postgresql else sqlite.insert
         with translated(), self._engine.connect().execution_options(writer=True) as connection, connection.begin():
-            if connection.execute(select(installation.c.id)).one_or_none() is not None:
-                return
-            now = self._clock.now()
-            connection.execute(
-                sql_insert(installation).values(
-                    id=1,
-                    installation_id=secrets.token_hex(8),
-                    created_at=now,
-                    last_instant=now,
-                    audit_key_id=self._vault.key_id,
-                    audit_key=self._vault.wrap(secrets.token_bytes(KEY_BYTES), _AUDIT_KEY),
-                )
-            )
+            # One statement: another machine may do the same at this moment.
+            connection.execute(insert(installation).values(values).on_conflict_do_nothing())
 
     @cached_property
     def audit_key(self) -> bytes:
