@@ -7,7 +7,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from busytime.roster_file import read_roster
 from deployments.cli.free import free_slots
 from deployments.cli.harvest import run_harvest
 from deployments.cli.output import ExitStatus, JsonOption, finish, output, print_json
+from deployments.cli.running import waiting
 from deployments.prefect_server import prefect_server
 from tasks.workspace import Workspace, workspace
 
@@ -124,12 +125,13 @@ def demo(as_json: JsonOption = False) -> None:
     story = Story(screen, quiet=as_json)
     if not as_json:
         screen.print("\n[bold]busytime demo[/]: one dedicated mailbox reads everybody's busy time\n")
-    with empty_home() as directory, running_sandbox() as process:
+    with empty_home() as directory, running_sandbox() as process, ExitStack() as ending:
         office = workspace()
         try:
-            with prefect_server(office.settings.home / "prefect"):
+            with waiting("Starting a local Exchange and Prefect's server ...", quiet=as_json):
+                ending.enter_context(prefect_server(office.settings.home / "prefect"))
                 line = process.stdout.readline() if process.stdout else ""
-                _tell_the_story(story, office, Sandbox(json.loads(line)), directory)
+            _tell_the_story(story, office, Sandbox(json.loads(line)), directory)
         finally:
             office.close()
             workspace.cache_clear()
