@@ -4,7 +4,7 @@ Every log-on is claimed in the database before it is sent, so that no crash make
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from busytime.errors import (
@@ -65,22 +65,22 @@ def connect(
         AuthenticationError: It was refused; nothing was stored but the attempt itself.
         BusyTimeError: The server could not be asked.
     """
-    gateway = open_gateway()  # before the claim: what is wrong with the address is found without a log-on
-    with desk.store.write() as unit:
-        _refuse_a_second(unit.connections.all_open(), endpoint.email, mode)
-        account_id, actor_id = unit.owners.id(endpoint.email), unit.owners.id(desk.actor)
-        now = desk.clock.now()
-        _check_allowance(allowance(unit.logons.recent(account_id), now, desk.policy), LogonBy.PERSON, endpoint.email)
-        logon_id = unit.logons.claim(account_id, LogonBy.PERSON, actor_id, now)
-    try:
-        with _answered(desk, logon_id):
-            gateway.probe()
-    except AuthenticationError as error:
-        left = _allowance_of(desk, account_id).person_left
-        tries = "one more try is safe" if left == 1 else f"{left} more tries are safe" if left else "no further try is safe now"
-        raise AuthenticationError(f"{error} Nothing was stored; {tries}.", reason=error.reason, detail=error.detail) from None
-    finally:
-        gateway.close()
+    with closing(open_gateway()) as gateway:  # before the claim: a wrong address is found without a log-on
+        with desk.store.write() as unit:
+            _refuse_a_second(unit.connections.all_open(), endpoint.email, mode)
+            account_id, actor_id = unit.owners.id(endpoint.email), unit.owners.id(desk.actor)
+            now = desk.clock.now()
+            _check_allowance(allowance(unit.logons.recent(account_id), now, desk.policy), LogonBy.PERSON, endpoint.email)
+            logon_id = unit.logons.claim(account_id, LogonBy.PERSON, actor_id, now)
+        try:
+            with _answered(desk, logon_id):
+                gateway.probe()
+        except AuthenticationError as error:
+            left = _allowance_of(desk, account_id).person_left
+            tries = (
+                "one more try is safe" if left == 1 else f"{left} more tries are safe" if left else "no further try is safe now"
+            )
+            raise AuthenticationError(f"{error} Nothing was stored; {tries}.", reason=error.reason, detail=error.detail) from None
     stored = _store(desk, endpoint, secret, mode, account_id, actor_id)
     details = {"connection_id": stored.id, "version": stored.credential_version, "mode": mode}
     desk.store.append_event("person:connection:opened", actor_id, details)

@@ -199,8 +199,12 @@ class LogonRepository:
         )
 
     def recent(self, owner_id: int, limit: int = 100) -> Sequence[Logon]:
-        """Return an account's newest attempts, the oldest of them first; far more than an allowance can hold."""
-        query = select(logons).where(logons.c.owner_id == owner_id).order_by(logons.c.id.desc()).limit(limit)
+        """Return an account's newest attempts, the oldest of them first; far more than an allowance can hold.
+
+        Those that no directory judged are left out: while a server is down they would crowd out the ones that count.
+        """
+        told = logons.c.answer.is_(None) | logons.c.answer.not_in([LogonAnswer.NOT_SENT, LogonAnswer.UNJUDGED])
+        query = select(logons).where(logons.c.owner_id == owner_id, told).order_by(logons.c.id.desc()).limit(limit)
         return [
             Logon(row.at, LogonBy(row.by), LogonAnswer(row.answer) if row.answer else None)
             for row in reversed(self._connection.execute(query).all())
