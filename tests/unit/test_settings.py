@@ -151,3 +151,10 @@ def test_every_setting_says_what_it_is():
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name
+
+
+def test_the_settings_by_themselves_do_not_show_a_wrong_value(monkeypatch):
+    monkeypatch.setenv("BUSYTIME_MAX_AGE_MINUTES", "sixty-six")
+    with pytest.raises(ValueError, match="max_age_minutes") as raised:
+        Settings()
+    assert "sixty-six" not in str(raised.value)
