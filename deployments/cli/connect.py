@@ -3,6 +3,7 @@
 import getpass
 import ssl
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,18 +11,21 @@ import typer
 from rich.markup import escape
 
 from busytime.connecting import connect as connect_account
+from busytime.connecting import open_secret
 from busytime.errors import ConfigurationError
 from busytime.model import ConnectionMode, Endpoint, Secret
 from busytime.roster import parse_address
 from deployments.cli.output import JsonOption, messages, output, print_json
-from tasks.workspace import open_workspace
+from tasks.workspace import Workspace, open_workspace
 
 _LONGEST_PASSWORD = 1024
 
 
 def connect(
     email: Annotated[str, typer.Argument(help="Address of the dedicated mailbox.")],
-    ews_url: Annotated[str, typer.Option("--ews-url", help="https://HOST/EWS/Exchange.asmx", show_default=False)],
+    ews_url: Annotated[
+        str | None, typer.Option("--ews-url", help="https://HOST/EWS/Exchange.asmx; needed the first time only.")
+    ] = None,
     username: Annotated[
         str | None, typer.Option("--username", help="User name, where it is not the address: name@corp.example or DOMAIN\\name.")
     ] = None,
@@ -36,9 +40,11 @@ def connect(
     Example: busytime connect busytime@corp.example --ews-url https://mail.corp.example/EWS/Exchange.asmx
     """
     address = parse_address(email)
-    endpoint = Endpoint(address, ews_url, ca_pem=_read_authority(ca_file) if ca_file else None)
+    authority = _read_authority(ca_file) if ca_file else None
     office = open_workspace()
-    secret = Secret(username or address, _read_password(address, password_stdin=password_stdin))
+    endpoint, known_as = _as_before(office, address) if ews_url is None else (Endpoint(address, ews_url), address)
+    endpoint = replace(endpoint, ca_pem=authority or endpoint.ca_pem)
+    secret = Secret(username or known_as, _read_password(address, password_stdin=password_stdin))
     if not as_json:
         messages().print(f"Trying the password once, as {escape(secret.username)} ...")
     stored = connect_account(
@@ -61,6 +67,15 @@ def connect(
     screen.print("The password is stored encrypted, as version", stored.credential_version, "of this connection's secret.")
     screen.print("Every booking page may use every calendar that is shared with this mailbox.")
     screen.print("Next: [bold]busytime roster import FILE[/] to name the calendars, then [bold]busytime harvest[/].")
+
+
+def _as_before(office: Workspace, address: str) -> tuple[Endpoint, str]:
+    """Return where and under which user name an account is connected, for its new password."""
+    with office.store.read() as unit:
+        connection = next((it for it in unit.connections.all_open() if it.email == address), None)
+    if connection is None:
+        raise ConfigurationError(f"{address} is not connected yet: add --ews-url https://HOST/EWS/Exchange.asmx.")
+    return connection.endpoint, open_secret(office.desk, connection).username
 
 
 def _read_authority(path: Path) -> str:

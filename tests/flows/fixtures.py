@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,12 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         # Whatever was imported before, and without the second that each run's heartbeat costs.
         with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             yield url
+
+
+@pytest.fixture(scope="session")
+def prefect_home(prefect_api: str) -> Path:  # noqa: ARG001 -- the server says it in the environment
+    """Where the Prefect server keeps its database and its log."""
+    return Path(os.environ["PREFECT_HOME"])
 
 
 @pytest.fixture(scope="session")

@@ -61,8 +61,9 @@ class Result:
 
     def ended(self, status: int) -> Result:
         """Return itself, if the command ended with this status and without a traceback."""
-        assert "Traceback" not in self.out + self.err, self
-        assert self.status == status, self
+        shown = f"status {self.status}, output {self.out[-2000:]}, messages {self.err[-2000:]}"
+        assert self.status == status, shown
+        assert "Traceback" not in self.out + self.err, shown
         return self
 
 
@@ -155,7 +156,8 @@ class Home:
 
     def query(self, statement: str, **values: Any) -> list[Any]:
         """Ask the home's database."""
-        engine = create_engine(self.more.get("BUSYTIME_DATABASE_URL", f"sqlite:///{self.path / 'busytime.db'}"))
+        address = self.more.get("BUSYTIME_DATABASE_URL", f"sqlite:///{self.path / 'busytime.db'}")
+        engine = create_engine(address.replace("postgresql://", "postgresql+psycopg://"))
         try:
             with engine.connect() as connection:
                 return list(connection.execute(text(statement), values).all())
@@ -248,4 +250,4 @@ def book(exchange: RunningSandbox, owner: str, start: datetime, minutes: int = 6
 
 def spared(text_of_a_person: str) -> str:
     """Return a text without line breaks, as a person reads it."""
-    return re.sub(r"\s+", " ", text_of_a_person)
+    return re.sub(r"\s+", " ", text_of_a_person).strip()
