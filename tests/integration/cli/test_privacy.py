@@ -1,0 +1,122 @@
+"""No password, subject or SOAP body anywhere: a failing harvest, a server that tells too much, and every file searched."""
+
+from __future__ import annotations
+
+import base64
+import re
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.flows.harness import Home, book
+
+pytestmark = pytest.mark.processes
+#: Words that stand in no code and no package.
+SUBJECT, PLACE = "Zwiebelturmbesichtigung", "Quarkkeulchenweg"
+WRONG = "wrong/pässword+with ünusual=signs&4711"
+SOAP = ("<s:Envelope", "<soap:Envelope", "FreeBusyResponseArray>", "<t:CalendarEvent", "<t:Subject>", "MailboxDataArray>")
+READING = "GetUserAvailability"
+OWNERS = [f"owner{number:04}@corp.example" for number in range(1, 7)]
+
+
+def disguises(secret: str, email: str) -> list[bytes]:
+    """Return every form in which a secret could be written down by mistake."""
+    header = [base64.b64encode(f"{name}:{secret}".encode()) for name in (email, email.partition("@")[0])]
+    plain = [secret.encode(), secret.encode("utf-16-le"), secret.encode("utf-16-be"), quote(secret, safe="").encode()]
+    escaped = [secret.encode("unicode_escape"), secret.encode().hex().encode(), repr(secret).strip("'").encode()]
+    # Base64 of a longer text holds one of three forms, whose ends depend on the neighbours.
+    shifted = [base64.b64encode(b"x" * lead + secret.encode())[4 if lead else 0 : -4] for lead in range(3)]
+    return [*header, *plain, *escaped, *shifted]
+
+
+@pytest.fixture
+def talkative(home, exchange):
+    """A server that sends details unasked, and six owners with something to hide."""
+    exchange.control("POST", "/limits", {"send_details": True, "private_items": "visible"})
+    exchange.control("POST", "/calendars", {"owner": OWNERS[0], "folder": "Projects"})
+    day = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(6), UTC)
+    for folder, owner in [("", owner) for owner in OWNERS] + [("Projects", OWNERS[0])]:
+        book(exchange, owner, day, folder=folder, subject=SUBJECT, location=PLACE)
+    home.more |= {
+        "BUSYTIME_DEBUG": "1",
+        "BUSYTIME_BATCH_SIZE": "2",
+        "BUSYTIME_REQUEST_DEADLINE_SECONDS": "2",
+        "PREFECT_LOGGING_LEVEL": "DEBUG",
+        "PREFECT_LOGGING_ROOT_LEVEL": "DEBUG",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "busytime,exchangelib,urllib3,requests,tasks,flows",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "DEBUG",
+        "PREFECT_DEBUG_MODE": "true",
+        "PYTHONPATH": str(home.directory / "loud"),
+    }
+    be_loud(home)
+    yield home
+    exchange.control("DELETE", "/calendars", {"owner": OWNERS[0], "folder": "Projects"})
+
+
+def be_loud(home: Home) -> None:
+    """Let every process of this home log at DEBUG, to a file and to standard error, before anything else happens."""
+    loud = home.directory / "loud"
+    loud.mkdir()
+    root = Path(__file__).resolve().parents[3]
+    (loud / "sitecustomize.py").write_text(
+        f"import logging, sys\nsys.path.insert(0, {str(root)!r})\n"
+        "logging.basicConfig(level=logging.DEBUG, handlers=[\n"
+        f"    logging.FileHandler({str(home.directory / 'debug.log')!r}), logging.StreamHandler()])\n",
+        encoding="utf-8",
+    )
+
+
+def test_a_failing_harvest_writes_no_password_subject_or_soap_body_anywhere(talkative, exchange, prefect_home):
+    home = talkative
+    results = [home.run("roster", "import", str(roster(home))), home.connect(WRONG, process=True), home.connect(process=True)]
+    book(exchange, OWNERS[5], datetime.now(UTC) + timedelta(days=2), minutes=-30, allow_inverted=True, subject=SUBJECT)
+    for fault in ({"kind": "malformed", "share": 0.5}, {"kind": "sick_mailbox", "mailbox": OWNERS[2]}):
+        exchange.control("POST", "/faults", {"operation": READING} | fault)
+    exchange.control("POST", "/faults", {"operation": "FindItem", "kind": "malformed"})
+    results.append(home.run("harvest", "--json"))
+    exchange.control("DELETE", "/faults")
+    exchange.control("POST", "/password", {"email": exchange.email, "password": "another one by the admin"})
+    results += [home.run("harvest"), home.run("status"), home.run("roster", "list")]
+
+    assert [it.status for it in results] == [0, 5, 0, 3, 5, 3, 0]
+    assert {it["reason"] for it in results[3].json["failed"]} >= {"ends_before_start", "server_error", "malformed_answer"}
+    texts = {
+        str(path): path.read_bytes() for where in (home.directory, prefect_home) for path in where.rglob("*") if path.is_file()
+    }
+    texts |= {f"output {number}": (it.out + it.err).encode() for number, it in enumerate(results)}
+    assert_the_search_looks_where_it_should(home, texts)
+    needles = {word.encode() for word in (*SOAP, SUBJECT, PLACE)} | {word.encode("utf-16-le") for word in (SUBJECT, PLACE)}
+    for password in (WRONG, exchange.password):
+        needles |= set(disguises(password, exchange.email))
+    assert [(name, needle) for name, text in texts.items() for needle in needles if needle in text] == []
+    header = re.compile(rb"(?i)authorization['\"]?\s*[:=]\s*b?['\"]?basic")
+    assert [name for name, text in texts.items() if header.search(text)] == []
+
+
+def assert_the_search_looks_where_it_should(home: Home, texts: dict[str, bytes]) -> None:
+    """Check that logs were as loud as they get, and that both databases are among what is searched."""
+    assert {"busytime.db", "prefect.db", "debug.log", "server.log"} <= {Path(name).name for name in texts}
+    assert b"DEBUG" in (home.directory / "debug.log").read_bytes()
+    for (flow_run,) in home.query("SELECT prefect_flow_run_id FROM runs"):
+        known = [flow_run.encode(), bytes.fromhex(flow_run.replace("-", ""))]
+        assert [name for name, text in texts.items() if "prefect.db" in name and any(it in text for it in known)]
+
+
+def roster(home: Home) -> Path:
+    file = home.directory / "roster.yaml"
+    lines = [f"  - owner: {owner}" for owner in OWNERS] + [f"  - owner: {OWNERS[0]}", "    folder: Projects"]
+    file.write_text("calendars:\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def test_the_password_is_stored_sealed_and_in_a_file_of_the_owner_alone(home, exchange):
+    home.take_roster(OWNERS[0]).ended(0)
+    home.connect().ended(0)
+    ((ciphertext, wrapped),) = home.query("SELECT ciphertext, wrapped_key FROM credentials")
+    assert ciphertext
+    assert wrapped
+    for form in disguises(exchange.password, exchange.email):
+        assert form not in ciphertext + wrapped
+    assert "password" not in str(home.query("SELECT * FROM events")).lower()
