@@ -144,6 +144,13 @@ class CalendarGateway(Protocol):
             ``None`` for an item that the server did not show.
         """
 
+    def is_group(self, owner: str) -> bool:
+        """Tell whether an address is a distribution list or another group instead of a person: one request.
+
+        Returns:
+            ``False`` also where the server cannot tell.
+        """
+
     def read_own_level(self, owner: str, folder_id: str | None) -> PermissionLevel | None:
         """Read the folder's permission list, in a request of its own, and return the level it gives the connection.
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from busytime.errors import BusyTimeError, ConfigurationError, Reason, SkippableError, SpoiltAnswerError, UnsupportedServerError
-from busytime.ews import availability, calendar_view, envelopes, finding, folders, merged, rights, sharing, write_probe
+from busytime.ews import availability, calendar_view, envelopes, finding, folders, groups, merged, rights, sharing, write_probe
 from busytime.ews.body import Element
 from busytime.ews.envelopes_looking import MOST_ITEMS
 from busytime.ews.failures import Request, make_error
@@ -121,6 +121,10 @@ class EWSCalendarGateway:
             raise ConfigurationError(f"{len(item_ids)} items were asked at once; ask for at most {MOST_ITEMS}.")
         what = f"Reading the rights on {len(item_ids)} items"
         return rights.read_item_rights(self._transport, what, item_ids, installation_id)
+
+    def is_group(self, owner: str) -> bool:
+        """Tell whether an address is a group instead of a person (``ResolveNames``)."""
+        return groups.is_group(self._transport, f"Looking up {owner}", owner)
 
     def read_own_level(self, owner: str, folder_id: str | None) -> PermissionLevel | None:
         """Read the level that the folder's permission list gives the connection (``GetFolder``)."""

@@ -94,7 +94,8 @@ class FakeFolder:
 class FakeOwner:
     """One mailbox. ``folders`` are by path below the calendar, the default calendar under the empty path.
 
-    ``answer``, where set, is what the availability service says of it instead of its intervals.
+    ``answer``, where set, is what the availability service says of it instead of its intervals. A ``group`` has busy
+    time and no folders.
     """
 
     address: str
@@ -102,6 +103,7 @@ class FakeOwner:
     answer: Unanswered | None = None
     merged_only: bool = False
     sick: bool = False
+    group: bool = False
 
     @property
     def calendar(self) -> FakeFolder:

@@ -110,7 +110,7 @@ class InMemoryCalendarGateway(RightsAndWrites):
         """List the default calendar, then what is below and beside it."""
         self._request("list_folders", (owner,))
         found = self.owners.get(owner.lower())
-        if found is None:
+        if found is None or found.group:
             raise MailboxNotFoundError(f"Looking for the calendar of {owner}: no such mailbox; check the roster.")
         if not found.calendar.allowance.visible:
             raise FolderNotFoundError(f"Looking for the calendar of {owner}: not there, or not to be seen; share it.")

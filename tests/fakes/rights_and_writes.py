@@ -86,6 +86,12 @@ class RightsAndWrites:
         self._request("read_item_rights", tuple(item_ids))
         return [self._item_rights(item_id, installation_id) for item_id in item_ids]
 
+    def is_group(self, owner: str) -> bool:
+        """Tell a group from a person."""
+        self._request("is_group", (owner,))
+        mailbox = self.owners.get(owner.lower())
+        return mailbox is not None and mailbox.group
+
     def read_own_level(self, owner: str, folder_id: str | None) -> PermissionLevel | None:
         """Read the connection's level in the permission list."""
         self._request("read_own_level", (owner,))
@@ -139,7 +145,7 @@ class RightsAndWrites:
     def _place(self, owner: str, folder_id: str | None) -> FakeFolder:
         """Return a folder that may be seen."""
         mailbox = self.owners.get(owner.lower())
-        if mailbox is None:
+        if mailbox is None or mailbox.group:
             raise MailboxNotFoundError(f"Looking for the calendar of {owner}: no such mailbox; check the roster.")
         wanted = mailbox.calendar.folder_id if folder_id is None else folder_id
         for folder in mailbox.folders.values():

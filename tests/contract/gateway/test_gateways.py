@@ -5,9 +5,10 @@ import itertools
 import pytest
 from lxml import etree
 
-from busytime.ews import envelopes, envelopes_looking, envelopes_sharing, envelopes_writing
+from busytime.ews import envelopes, envelopes_looking, envelopes_sharing, envelopes_writing, groups
 from busytime.ews.marker import Entry
 from tests.contract.gateway.suite import GatewayContract
+from tests.contract.gateway.suite_groups import GroupContract
 from tests.contract.gateway.suite_probe import ProbeContract
 from tests.contract.gateway.suite_rights import RightsContract
 from tests.contract.gateway.suite_sharing import SharingContract
@@ -26,7 +27,7 @@ ENTRY = Entry(
 )
 
 
-class TestInMemoryCalendarGateway(GatewayContract, RightsContract, ProbeContract, SharingContract):
+class TestInMemoryCalendarGateway(GatewayContract, RightsContract, GroupContract, ProbeContract, SharingContract):
     """In both styles of folder rights."""
 
     @pytest.fixture(params=["exchange", "items"])
@@ -43,7 +44,7 @@ def sandbox(request):
         yield sandbox, itertools.count(1), request.param
 
 
-class TestEWSCalendarGateway(GatewayContract, RightsContract, ProbeContract, SharingContract):
+class TestEWSCalendarGateway(GatewayContract, RightsContract, GroupContract, ProbeContract, SharingContract):
     """On the sandbox, with the folder rights of Exchange and with those of other servers."""
 
     @pytest.fixture
@@ -64,6 +65,7 @@ class TestEWSCalendarGateway(GatewayContract, RightsContract, ProbeContract, Sha
         envelopes.calendar_view("AAMk<&>", WEEK),
         envelopes.availability(["ana@corp.example", "<b>&'\"@corp.example"], WEEK),
         envelopes.availability(["ana@corp.example"], WEEK, merged=True),
+        groups.resolve_address("o'hara&co@corp.example"),
         envelopes_looking.get_rights("ana@corp.example", None),
         envelopes_looking.get_permission_list("ana@corp.example", "AAMk<&>"),
         envelopes_looking.find_items(CALENDAR, None, 5),

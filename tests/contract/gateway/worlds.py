@@ -124,6 +124,9 @@ class FakeWorld:
     def make_no_calendar(self, owner):
         self.gateway.owners[owner].answer = Unanswered(Reason.NO_CALENDAR, "ErrorNoCalendar")
 
+    def make_group(self, owner):
+        self.gateway.owners[owner].group = True
+
     def make_sick(self, owner):
         self.gateway.owners[owner].sick = True
 
@@ -254,6 +257,9 @@ class SandboxWorld:
 
     def make_no_calendar(self, owner):
         self._kind(owner, "no_calendar")
+
+    def make_group(self, owner):
+        self._kind(owner, "group")
 
     def _fault(self, kind, **more):
         self._sandbox.control("POST", "/faults", {"kind": kind, "operation": "*", "share": 1.0, **more})
