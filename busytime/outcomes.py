@@ -9,7 +9,7 @@ from busytime.errors import BusyTimeError, FatalError, Reason
 from busytime.harvesting import BatchResult, FailedCalendar
 from busytime.model import Calendar, RunStatus
 from busytime.permissions import Verdict
-from busytime.validating import Finding
+from busytime.verdicts import Finding
 
 #: No log-on is possible: somebody has to act before the next run can do better.
 LOGON_REASONS = frozenset(

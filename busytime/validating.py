@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from busytime.errors import (
     AmbiguousWriteError,
-    BusyTimeError,
     FolderNotFoundError,
     RetriableError,
     ServerBusyError,
@@ -19,20 +18,18 @@ from busytime.errors import (
     SkippableError,
     SpoiltAnswerError,
 )
+from busytime.judging import judge, with_level_of
 from busytime.locating import look_up
 from busytime.model import Calendar, CalendarKind, Role, Unanswered, Window
 from busytime.permissions import (
-    BADNESS,
     Conclusion,
-    Evidence,
     Findings,
     ItemRights,
     Need,
     NoAnswer,
+    Rung,
     Subject,
     Verdict,
-    judge,
-    with_level_of,
 )
 from busytime.ports import CalendarGateway, Clock
 
@@ -55,6 +52,7 @@ class Candidate:
         added_at: When it came into the roster.
         roles: What it does on booking pages, each role once.
         pages: Names of the pages that use it.
+        arrived: Whether a right was seen there before, so that its absence is not a grant that is awaited.
     """
 
     calendar: Calendar
@@ -62,6 +60,7 @@ class Candidate:
     added_at: datetime
     roles: tuple[Role, ...] = ()
     pages: tuple[str, ...] = ()
+    arrived: bool = False
 
 
 class Ladder:
@@ -86,6 +85,9 @@ class Ladder:
         self._probe_write = probe_write
         self._found: dict[int, Findings] = {key: Findings() for key in self._candidates}
         self.folder_ids: dict[int, str] = {}
+        self._lost: dict[int, SkippableError] = {}
+        self._listed: dict[tuple[int, str | None], list[str] | NoAnswer] = {}
+        self._item_rights: dict[str, ItemRights | NoAnswer | None] = {}
 
     def climb(self) -> Mapping[tuple[int, Need], Conclusion]:
         """Gather evidence until every need is concluded.
@@ -95,7 +97,7 @@ class Ladder:
             FatalError: No further request makes sense.
         """
         while missing := self._missing():
-            rung = min(missing, key=list(Evidence).index)
+            rung = min(missing, key=list(Rung).index)
             self._RUNGS[rung](self, missing[rung])
         if self._probe_write:
             self._probe([key for key, need in self._unproven() if need is Need.WRITE])
@@ -103,18 +105,18 @@ class Ladder:
         concluded = {place: it for place, it in judged.items() if isinstance(it, Conclusion)}
         return {(key, need): with_level_of(it, concluded.get((key, Need.WRITE))) for (key, need), it in concluded.items()}
 
-    def _judge(self, key: int, need: Need) -> Conclusion | Evidence:
+    def _judge(self, key: int, need: Need) -> Conclusion | Rung:
         candidate = self._candidates[key]
-        subject = Subject(candidate.calendar.kind, candidate.added_at)
+        subject = Subject(candidate.calendar.kind, candidate.added_at, candidate.arrived)
         return judge(need, subject, self._found[key], now=self._clock.now(), grace=self._grace)
 
-    def _missing(self) -> dict[Evidence, list[int]]:
+    def _missing(self) -> dict[Rung, list[int]]:
         """Return the calendars that wait for each rung."""
-        missing: dict[Evidence, list[int]] = {}
+        missing: dict[Rung, list[int]] = {}
         for key, candidate in self._candidates.items():
             for need in candidate.needs:
                 rung = self._judge(key, need)
-                if isinstance(rung, Evidence) and key not in missing.get(rung, []):
+                if isinstance(rung, Rung) and key not in missing.get(rung, []):
                     missing.setdefault(rung, []).append(key)
         return missing
 
@@ -125,10 +127,11 @@ class Ladder:
     def _note(self, key: int, **found: object) -> None:
         self._found[key] = replace(self._found[key], **found)  # type: ignore[arg-type]  # one field of Findings by name
 
-    def _ask(self, key: int, question: Callable[[str, str | None], T]) -> T | NoAnswer:
+    def _ask(self, key: int, question: Callable[[str, str | None], T], *, in_folder: bool = True) -> T | NoAnswer:
         """Ask about one calendar's folder; the answer, or why there is none. A busy server ends the climb for now."""
+        calendar = self._candidates[key].calendar
         try:
-            return self._in_folder(self._candidates[key].calendar, question)
+            return self._in_folder(calendar, question) if in_folder else question(calendar.owner, None)
         except (ServerBusyError, ServerUnavailableError):
             raise
         except SkippableError as error:
@@ -152,8 +155,18 @@ class Ladder:
             except FolderNotFoundError:
                 if calendar.kind is CalendarKind.EXTERNAL or calendar.id in self.folder_ids:
                     raise
-        self.folder_ids[calendar.id] = look_up(self._gateway, calendar)
-        return ask(calendar.owner, self.folder_ids[calendar.id])
+        return ask(calendar.owner, self._look_up(calendar))
+
+    def _look_up(self, calendar: Calendar) -> str:
+        """Look a folder up by its path, once: what is not there for one rung is not there for the next."""
+        if calendar.id in self._lost:
+            raise self._lost[calendar.id]
+        try:
+            self.folder_ids[calendar.id] = look_up(self._gateway, calendar)
+        except SkippableError as error:
+            self._lost[calendar.id] = error
+            raise
+        return self.folder_ids[calendar.id]
 
     def _availability(self, keys: Sequence[int]) -> None:
         """Ask the availability service, all mailboxes in one request; where that is spoilt, each by itself."""
@@ -162,9 +175,9 @@ class Ladder:
         owners = [self._candidates[key].calendar.owner for key in keys]
         try:
             answers = self._gateway.read_availability(owners, window)
+        except (ServerBusyError, ServerUnavailableError):
+            raise
         except RetriableError as error:
-            if isinstance(error, ServerBusyError):
-                raise
             if len(keys) > 1:
                 for key in keys:
                     self._availability([key])
@@ -174,37 +187,53 @@ class Ladder:
         for key, answer in zip(keys, answers, strict=True):
             self._note(key, availability=_unanswered(answer) if isinstance(answer, Unanswered) else True)
 
+    def _groups(self, keys: Sequence[int]) -> None:
+        """Ask who answers at an address: a person, or a distribution list."""
+        for key in keys:
+            self._note(key, group=self._ask(key, lambda owner, _folder_id: self._gateway.is_group(owner), in_folder=False))
+
     def _items(self, keys: Sequence[int]) -> None:
         """Ask for the rights on a few items that somebody else made, and only where there are none on our own."""
         for marked_by in (None, self._installation_id):
             find = partial(self._gateway.find_items, marked_by=marked_by, limit=ITEMS_LOOKED_AT)
-            ids: dict[int, list[str]] = {}
-            for key in keys:
-                if not self._found[key].items:
-                    found = self._ask(key, find)
-                    if isinstance(found, NoAnswer):
-                        self._note(key, items=found)
-                    else:
-                        ids[key] = found
-            self._item_rights(ids)
+            asked = [key for key in keys if marked_by is None or self._items_of(key) == ()]
+            for key in asked:
+                if (key, marked_by) not in self._listed:
+                    self._listed[key, marked_by] = self._ask(key, find)
+            self._ask_for_item_rights(asked, marked_by)
+        for key in keys:
+            self._note(key, items=self._items_of(key))
 
-    def _item_rights(self, ids: Mapping[int, Sequence[str]]) -> None:
-        """Ask for the rights on the items of many calendars, 100 in a request."""
-        pairs = [(key, item_id) for key, item_ids in ids.items() for item_id in item_ids]
-        seen: dict[int, list[ItemRights]] = {key: [] for key in ids}
-        failed: dict[int, NoAnswer] = {}
-        for start in range(0, len(pairs), ITEMS_A_REQUEST):
-            part = pairs[start : start + ITEMS_A_REQUEST]
+    def _items_of(self, key: int) -> tuple[ItemRights, ...] | NoAnswer:
+        """Put together what was found of a calendar's items."""
+        seen: list[ItemRights] = []
+        for marked_by in (None, self._installation_id):
+            listed = self._listed.get((key, marked_by), [])
+            if isinstance(listed, NoAnswer):
+                return listed
+            answers = [self._item_rights[item_id] for item_id in listed]
+            seen += [answer for answer in answers if isinstance(answer, ItemRights)]
+            silence = next((answer for answer in answers if isinstance(answer, NoAnswer)), None)
+            if silence is not None and not seen:
+                return silence
+        return tuple(seen)
+
+    def _ask_for_item_rights(self, keys: Sequence[int], marked_by: str | None) -> None:
+        """Ask for the rights on the items of many calendars, 100 in a request; where that is spoilt, each calendar by itself."""
+        listed = {key: self._listed[key, marked_by] for key in keys}
+        ids = {key: [] if isinstance(it, NoAnswer) else it for key, it in listed.items()}
+        wanted = [item_id for item_ids in ids.values() for item_id in item_ids if item_id not in self._item_rights]
+        for start in range(0, len(wanted), ITEMS_A_REQUEST):
+            part = wanted[start : start + ITEMS_A_REQUEST]
             try:
-                answers = self._gateway.read_item_rights([item_id for _, item_id in part], self._installation_id)
+                answers: Sequence[ItemRights | NoAnswer | None] = self._gateway.read_item_rights(part, self._installation_id)
             except SpoiltAnswerError as error:
-                failed |= {key: NoAnswer(error.reason, error.detail, transient=True) for key, _ in part}
-                continue
-            for (key, _), answer in zip(part, answers, strict=True):
-                if answer is not None:
-                    seen[key].append(answer)
-        for key, items in seen.items():
-            self._note(key, items=tuple(items) if items or key not in failed else failed[key])
+                if len(keys) > 1:
+                    for key in keys:
+                        self._ask_for_item_rights([key], marked_by)
+                    return
+                answers = [NoAnswer(error.reason, error.detail, transient=True)] * len(part)
+            self._item_rights.update(zip(part, answers, strict=True))
 
     def _lists(self, keys: Sequence[int]) -> None:
         for key in keys:
@@ -232,53 +261,14 @@ class Ladder:
             self._note(key, probe=self._ask(key, probe))
 
     _RUNGS = {  # noqa: RUF012 -- a table of methods, never changed
-        Evidence.FOLDER_RIGHTS: _folders,
-        Evidence.ITEM_RIGHTS: _items,
-        Evidence.PERMISSION_LIST: _lists,
-        Evidence.AVAILABILITY: _availability,
-        Evidence.CALENDAR_VIEW: _views,
+        Rung.FOLDER_RIGHTS: _folders,
+        Rung.ITEM_RIGHTS: _items,
+        Rung.PERMISSION_LIST: _lists,
+        Rung.AVAILABILITY: _availability,
+        Rung.GROUP: _groups,
+        Rung.CALENDAR_VIEW: _views,
     }
 
 
 def _unanswered(answer: Unanswered) -> NoAnswer:
     return NoAnswer(answer.reason, answer.detail, transient=not answer.reason.definite)
-
-
-def unreachable(candidates: Sequence[Candidate], error: BusyTimeError) -> dict[tuple[int, Need], Conclusion]:
-    """Conclude for a whole batch that the server gave no answer: no verdict changes."""
-    conclusion = Conclusion(Verdict.UNREACHABLE, None, None, error.reason, error.detail)
-    return {(candidate.calendar.id, need): conclusion for candidate in candidates for need in candidate.needs}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a validation found for one calendar and need, and what stood before.
-
-    Args:
-        candidate: The calendar.
-        need: What the product needs there.
-        conclusion: What was concluded now.
-        before: What was concluded before, where it was.
-    """
-
-    candidate: Candidate
-    need: Need
-    conclusion: Conclusion
-    before: Conclusion | None
-
-    @property
-    def worse(self) -> bool:
-        """Whether it got worse since the last time; a server that gave no answer tells nothing."""
-        if self.before is None or self.conclusion.verdict is Verdict.UNREACHABLE:
-            return False
-        return BADNESS[self.conclusion.verdict] > BADNESS[self.before.verdict]
-
-    @property
-    def changes(self) -> bool:
-        """Whether history gets a new row: verdict, level or reason changed. No answer keeps the last word and its date."""
-        if self.before is None:
-            return True
-        if self.conclusion.verdict is Verdict.UNREACHABLE:
-            return False
-        now, then = self.conclusion, self.before
-        return (now.verdict, now.observed, now.reason) != (then.verdict, then.observed, then.reason)

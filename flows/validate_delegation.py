@@ -6,7 +6,7 @@ from prefect.client.schemas.objects import State
 
 from busytime.model import RunStatus, Trigger
 from busytime.outcomes import ValidationOutcome, judge_validation
-from busytime.validating import Finding
+from busytime.verdicts import Finding
 from flows.fan_out import RUNNER, named_state, settled
 from tasks.probe import probe_connection
 from tasks.runs import HeldLock, close_run, closed_on_error, open_run

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from busytime.coverage import CoverageChanges
 from busytime.errors import BusyTimeError, FatalError
 from busytime.permissions import Conclusion, Need, required_level
 from busytime.store.connections import StoredConnection
-from busytime.validating import Candidate, Finding, Ladder, unreachable
+from busytime.store.permissions import StoredVerdict
+from busytime.store.unit_of_work import UnitOfWork
+from busytime.validating import Candidate, Ladder
+from busytime.verdicts import Finding, after_denial, denial, unreachable, with_arrivals
 from tasks.runs import HeldLock, OpenRun
 from tasks.steps import RETRIED, Step, is_last_word, patient
 from tasks.workspace import Workspace, workspace
@@ -44,9 +48,11 @@ def list_validation_batches(run: OpenRun, locks: Sequence[HeldLock], *, probe_wr
     for lock in locks:
         with office.store.write() as unit:
             office.store.check_lock(unit, lock.name, lock.holder)
-            candidates = unit.roster.candidates(lock.connection_id)
+            stored = unit.permissions.current(lock.connection_id)
+            before = {place: it.conclusion for place, it in stored.items()}
+            candidates = with_arrivals(unit.roster.candidates(lock.connection_id), before)
             wanted = {(it.calendar.id, need) for it in candidates for need in it.needs}
-            idle = [it.id for place, it in unit.permissions.current(lock.connection_id).items() if place not in wanted]
+            idle = [it.id for place, it in stored.items() if place not in wanted]
             if idle:
                 unit.permissions.close(idle, run.run_id, unit.instant)
         parts += [(lock, candidates[start : start + _BATCH_SIZE]) for start in range(0, len(candidates), _BATCH_SIZE)]
@@ -92,27 +98,43 @@ def _write(
     conclusions: Mapping[tuple[int, Need], Conclusion],
     folder_ids: Mapping[int, str],
 ) -> list[Finding]:
-    connection_id = batch.lock.connection_id
     with office.store.write() as unit:
         office.store.check_lock(unit, batch.lock.name, batch.lock.holder)
         unit.roster.learn_folder_ids(folder_ids)
-        stored = unit.permissions.current(connection_id)
+        stored = unit.permissions.current(batch.lock.connection_id)
         findings: list[Finding] = []
         for candidate in batch.candidates:
             for need in candidate.needs:
-                before = stored.get((candidate.calendar.id, need))
-                now = conclusions[candidate.calendar.id, need]
-                findings.append(finding := Finding(candidate, need, now, before.conclusion if before else None))
+                place = candidate.calendar.id, need
+                before = stored.get(place)
+                findings.append(finding := Finding(candidate, need, conclusions[place], before.conclusion if before else None))
                 if finding.changes:
-                    required = required_level(need, candidate.calendar.kind)
-                    unit.permissions.replace(
-                        connection_id,
-                        candidate.calendar.id,
-                        need,
-                        required,
-                        now,
-                        before=before,
-                        run_id=batch.run_id,
-                        instant=unit.instant,
-                    )
+                    _replace(unit, batch, finding, before)
+        _write_denials(office, unit, batch.run_id, findings)
     return findings
+
+
+def _replace(unit: UnitOfWork, batch: ValidationBatch, finding: Finding, before: StoredVerdict | None) -> None:
+    calendar, need = finding.candidate.calendar, finding.need
+    unit.permissions.replace(
+        batch.lock.connection_id,
+        calendar.id,
+        need,
+        required_level(need, calendar.kind),
+        finding.conclusion,
+        before=before,
+        run_id=batch.run_id,
+        instant=unit.instant,
+    )
+
+
+def _write_denials(office: Workspace, unit: UnitOfWork, run_id: int, findings: Sequence[Finding]) -> None:
+    """Make unknown at once what may definitely not be read, as a harvest would."""
+    found = {finding.candidate.calendar.id: denial(finding) for finding in findings if finding.need is Need.READ}
+    refusals = {key: refusal for key, refusal in found.items() if refusal is not None}
+    now, max_age = office.clock.now(), office.settings.max_age
+    rows = unit.busy_time.coverage(list(refusals)) if refusals else {}
+    changes = {key: after_denial(its_rows, refusals[key], now, max_age) for key, its_rows in rows.items()}
+    changes = {key: change for key, change in changes.items() if change != CoverageChanges()}
+    if changes:
+        unit.busy_time.write_coverage(changes, run_id, unit.instant)

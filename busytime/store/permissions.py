@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from busytime.errors import Reason
 from busytime.permissions import Conclusion, Evidence, Need, PermissionLevel, Verdict
-from busytime.store.tables import permissions
+from busytime.store.tables import calendars, permissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,14 @@ class PermissionRepository:
         self._connection = connection
 
     def current(self, connection_id: int | None = None) -> dict[tuple[int, Need], StoredVerdict]:
-        """Return the current verdicts by calendar and need; those of one connection, where one is given."""
+        """Return the current verdicts by calendar and need: of one connection, or of each calendar's serving one."""
         query = select(permissions).where(permissions.c.valid_to.is_(None))
         if connection_id is not None:
             query = query.where(permissions.c.connection_id == connection_id)
+        else:
+            # What a connection that was ended or replaced may do says nothing of the one that serves now.
+            serving = calendars.c.connection_id == permissions.c.connection_id
+            query = query.join(calendars, (calendars.c.id == permissions.c.calendar_id) & serving)
         return {(row.calendar_id, Need(row.need)): _stored(row) for row in self._connection.execute(query)}
 
     def replace(

@@ -14,7 +14,8 @@ from busytime.outcomes import ValidationOutcome
 from busytime.permissions import Conclusion, Need, Verdict, required_level
 from busytime.powershell import admin_script, script_bytes, script_fault
 from busytime.store.permissions import StoredVerdict
-from busytime.validating import Candidate, Finding
+from busytime.validating import Candidate
+from busytime.verdicts import Finding
 from deployments.cli.files import write_whole
 from deployments.cli.output import (
     ExitStatus,
