@@ -105,7 +105,7 @@ def test_a_harvest_that_is_stopped_leaves_the_lock_free_and_no_traceback(slow, s
 
 
 def test_of_two_harvests_at_once_the_second_is_skipped_and_changes_nothing(slow):
-    slow.exchange.control("POST", "/limits", {"latency_ms": 1500})
+    slow.exchange.control("POST", "/limits", {"latency_ms": 800})
     process = slow.start("harvest", "--json")
     eventually(lambda: reached(slow, "first_batch_committed"), "the first harvest wrote a batch")
 
