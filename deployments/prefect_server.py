@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from busytime.errors import FatalError
+
 #: Prefect's settings for working alone and offline; what the user has set stays.
 QUIET_SETTINGS = {
     "DO_NOT_TRACK": "1",
@@ -34,6 +36,10 @@ _SERVER_ONLY = {
 }
 
 
+class PrefectServerError(FatalError):
+    """There is no Prefect server to run a flow with."""
+
+
 @contextmanager
 def prefect_server(home: Path) -> Iterator[str]:
     """Give this process and its children a Prefect server, and yield the address of its API.
@@ -44,7 +50,7 @@ def prefect_server(home: Path) -> Iterator[str]:
         home: Directory of Prefect's data.
 
     Raises:
-        RuntimeError: The server did not start.
+        PrefectServerError: The server did not start.
     """
     os.environ.update({name: value for name, value in QUIET_SETTINGS.items() if name not in os.environ})
     os.environ.setdefault("PREFECT_HOME", str(home))
@@ -86,14 +92,12 @@ def _address(process: subprocess.Popen[str], home: Path) -> str:
     with (home / "start.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if process.stdin is None or process.stdout is None:
-            msg = "the pipes to Prefect's server are missing"
-            raise RuntimeError(msg)
+            raise PrefectServerError("The pipes to Prefect's server are missing.")
         process.stdin.write("start\n")
         process.stdin.flush()
         line = process.stdout.readline().strip()
     if not line:
-        msg = f"Prefect's server did not start: see {home / 'server.log'}."
-        raise RuntimeError(msg)
+        raise PrefectServerError(f"Prefect's server did not start: see {home / 'server.log'}.")
     return line
 
 

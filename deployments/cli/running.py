@@ -2,11 +2,12 @@
 
 import importlib
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
 from busytime.errors import BusyTimeError, FatalError
 from deployments.cli.output import messages
-from deployments.prefect_server import prefect_server
+from deployments.prefect_server import PrefectServerError, prefect_server
 from tasks.workspace import workspace
 
 T = TypeVar("T")
@@ -31,13 +32,24 @@ def run_flow(name: str, outcome: type[T], **parameters: Any) -> T:
     with prefect_server(home):
         # Only now: Prefect reads its settings when it is imported.
         flow = getattr(importlib.import_module(f"flows.{name}"), name)
-        state = flow(**parameters, return_state=True)
+        state = _run(flow, parameters, home)
         ended: object = state.result(raise_on_failure=False)
     if isinstance(ended, outcome):
         return ended
     if isinstance(ended, BusyTimeError):
         raise ended
     raise UnexpectedEndError(f"The run ended as {state.name}; see Prefect's logs under {home}.")
+
+
+def _run(flow: Any, parameters: dict[str, Any], home: Path) -> Any:
+    """Run a flow to its final state; what its own steps raise is in that state, what comes out beside it is Prefect's."""
+    try:
+        return flow(**parameters, return_state=True)
+    except Exception as error:  # noqa: BLE001 -- Prefect raises all kinds of things when its server is not there
+        raise PrefectServerError(
+            f"Prefect could not run the flow ({type(error).__name__}). Check that the server which PREFECT_API_URL names "
+            f"answers, or unset it; see also the logs under {home}."
+        ) from None
 
 
 def waiting(text: str, *, quiet: bool) -> AbstractContextManager[Any]:

@@ -280,5 +280,19 @@ def test_a_refused_harvest_has_its_message_on_standard_error_with_json_too(home,
     assert result.json["message"] in result.err
 
 
+@pytest.mark.processes
+def test_a_named_prefect_server_that_is_not_there_is_one_clear_message(used):
+    used.prefect_api = "http://127.0.0.1:1/api"
+    refused(used.run("harvest", "--json"), 1, "PREFECT_API_URL")
+    assert used.run_statuses() == []
+
+
+@pytest.mark.processes
+def test_a_prefect_server_that_does_not_start_is_one_clear_message(used):
+    used.prefect_api = None
+    used.more["PREFECT_HOME"] = "/proc/nothing"
+    refused(used.run("harvest"), 1, "did not start", "server.log")
+
+
 def test_a_first_connect_needs_the_servers_address(home):
     refused(home.call("connect", "eva@corp.example", "--password-stdin", stdin="x\n"), 2, "--ews-url")
