@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from busytime.discovering import Change, SightingState
 from busytime.errors import REASON_TEXTS, ConfigurationError
+from busytime.granting import showable
 from busytime.model import CalendarKind, RunStatus
 from busytime.outcomes import DiscoveryOutcome
 from busytime.roster import CalendarRef, parse_address
@@ -50,7 +52,7 @@ def discover(
         raise ConfigurationError(f"{only} is not in the roster; add it with `busytime roster import FILE` first.")
     in_use = _in_use()
     if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
-        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {outcome.message}", soft_wrap=True)
+        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {escape(outcome.message or '')}", soft_wrap=True)
     elif not as_json:
         _show(outcome, in_use)
     if as_json:
@@ -101,15 +103,18 @@ def _show(outcome: DiscoveryOutcome, in_use: set[CalendarRef]) -> None:
         screen.print("[yellow]Skipped[/]: another discovery is at work. Nothing is to be done.")
         return
     table = plain_table("Calendar", "Kind", "Level, at least", "State", "In the roster")
+    table.columns[0].overflow = "fold"  # a name is never cut: somebody has to copy it
     for owner, change in _rows(outcome):
         seen, ref = change.sighting, CalendarRef(owner, change.folder)
-        state = _SAYS[change.state] + (f" to {seen.folder}" if seen and change.state is SightingState.RENAMED else "")
+        state = _SAYS[change.state] + (
+            f" to {escape(showable(seen.folder))}" if seen and change.state is SightingState.RENAMED else ""
+        )
         kind, level = (seen.kind, seen.level) if seen else (CalendarKind.SUB, None)
-        table.add_row(str(ref), kind, str(level or ""), state, "yes" if ref in in_use else "no")
+        table.add_row(escape(showable(str(ref))), kind, str(level or ""), state, "yes" if ref in in_use else "no")
     screen.print(table)
     for discovery in (looked.discovery for looked in outcome.owners):
         if discovery.reason:
-            screen.print(f"[yellow]{discovery.owner}[/]: {REASON_TEXTS[discovery.reason]}.", soft_wrap=True)
+            screen.print(f"[yellow]{escape(discovery.owner)}[/]: {REASON_TEXTS[discovery.reason]}.", soft_wrap=True)
     closed = sum(1 for it in outcome.owners if not it.discovery.reason and not it.discovery.beside_seen)
     if closed:
         screen.print(
@@ -117,5 +122,5 @@ def _show(outcome: DiscoveryOutcome, in_use: set[CalendarRef]) -> None:
         )
     for it in outcome.invitations:
         said = "[green]accepted[/]" if it.accepted else "waits; accept it with [bold]--accept-from DOMAIN[/]"
-        screen.print(f"Sharing invitation from {it.sender}: {said}.")
+        screen.print(f"Sharing invitation from {escape(showable(it.sender))}: {said}.")
     screen.print("Next: name the calendars you want in the roster file, and [bold]busytime roster import FILE[/].")

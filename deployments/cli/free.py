@@ -6,9 +6,11 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
+from rich.markup import escape
 
 from busytime.availability import CalendarView, Freedom, SlotRule, find_free
 from busytime.errors import REASON_TEXTS, ConfigurationError
+from busytime.granting import showable
 from busytime.model import Role, Window
 from busytime.pages import Obstacle, obstacles
 from busytime.roster import BookingPage
@@ -82,7 +84,7 @@ def _show_obstacles(in_the_way: list[Obstacle]) -> None:
     for it in in_the_way:
         why = REASON_TEXTS[it.conclusion.reason] if it.conclusion.reason else it.conclusion.verdict
         word = "[bold red]Blocked[/]" if it.blocks else "[yellow]Warning[/]"
-        screen.print(f"{word}: {it.calendar.label} cannot surely be used to {it.need}: {why}.", soft_wrap=True)
+        screen.print(f"{word}: {escape(showable(it.calendar.label))} cannot surely be used to {it.need}: {why}.", soft_wrap=True)
     if in_the_way:
         screen.print("Next: [bold]busytime advise --out DIR[/] tells what to grant; then `busytime validate`.")
 
@@ -119,7 +121,7 @@ def _print_json(page: str, found: Freedom, blocked: list[Obstacle]) -> None:
 
 def _show(page: BookingPage, found: Freedom) -> None:
     screen = output()
-    screen.print(f"[bold]{page.name}[/]: {len(found.slots)} free slots, in {page.time_zone}")
+    screen.print(f"[bold]{escape(page.name)}[/]: {len(found.slots)} free slots, in {page.time_zone}")
     days: dict[str, list[str]] = {}
     for start, end in found.slots:
         days.setdefault(f"{start:%a %Y-%m-%d}", []).append(f"{start:%H:%M}-{end:%H:%M}")
@@ -135,6 +137,6 @@ def _show(page: BookingPage, found: Freedom) -> None:
             part = it.part
             window = part.window
             why = REASON_TEXTS[part.reason]
-            table.add_row(it.calendar.label, clock(window.start), clock(window.end), why, clock(part.since))
+            table.add_row(escape(showable(it.calendar.label)), clock(window.start), clock(window.end), why, clock(part.since))
         screen.print(table)
         screen.print("Next: [bold]busytime harvest[/], or `busytime status` to see what is wrong.")

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from busytime.advice import owner_sentence, owner_text
 from busytime.errors import REASON_TEXTS, ConfigurationError
 from busytime.granting import Finding as Grant
-from busytime.granting import can_be_granted
-from busytime.model import RunStatus
+from busytime.granting import can_be_granted, showable
+from busytime.model import Calendar, RunStatus
 from busytime.outcomes import ValidationOutcome
 from busytime.permissions import Conclusion, Need, Verdict, required_level
 from busytime.powershell import admin_script, script_bytes, script_fault
@@ -130,26 +131,34 @@ def _show(outcome: ValidationOutcome, grants: dict[int, Grant]) -> None:
         screen.print("[yellow]Skipped[/]: another validation is at work. Nothing is to be done.")
         return
     if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
-        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {outcome.message}", soft_wrap=True)
+        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {escape(outcome.message or '')}", soft_wrap=True)
         return
     if not outcome.findings:
         screen.print("The roster is empty. Next: [bold]busytime roster import FILE[/].")
         return
     cells = {(it.candidate.calendar.id, it.need): _cell(it) for it in outcome.findings}
     table = plain_table("Calendar", "Read", "Write", "Level", "Why")
+    table.columns[0].overflow = "fold"  # a name is never cut: somebody has to find it
     for candidate in {it.candidate.calendar.id: it.candidate for it in outcome.findings}.values():
         calendar = candidate.calendar
         mine = [it for it in outcome.findings if it.candidate.calendar.id == calendar.id]
         worst = next((it.conclusion for it in mine if it.conclusion.reason), mine[-1].conclusion)
         why = REASON_TEXTS[worst.reason] if worst.reason else ""
         read, write = (cells.get((calendar.id, need), "-") for need in Need)
-        table.add_row(calendar.label, read, write, str(worst.observed or ""), why)
+        table.add_row(_name(calendar), read, write, str(worst.observed or ""), why)
     screen.print(table)
     for it in outcome.worse:
         before = it.before.verdict if it.before else "new"
-        screen.print(f"[bold red]Worse[/] {it.candidate.calendar.label}, {it.need}: {before} -> {it.conclusion.verdict}")
+        screen.print(
+            f"[bold red]Worse[/] {_name(it.candidate.calendar)}, {it.need}: {before} -> {it.conclusion.verdict}", soft_wrap=True
+        )
     if any(can_be_granted(grant) and grant.verdict is not Verdict.GRANTED for grant in grants.values()):
         screen.print("Next: [bold]busytime advise --out DIR[/] writes what each owner can click, and a script for the admin.")
+
+
+def _name(calendar: Calendar) -> str:
+    """Return a calendar's name as it can be printed, whatever people called the folder."""
+    return escape(showable(calendar.label))
 
 
 def _cell(finding: Finding) -> str:
@@ -175,11 +184,11 @@ def advise(
     scripted = [grant for grant in grants if not (can_be_granted(grant) and script_fault(grant))]
     written.append(write_whole(out / "grant-permissions.ps1", script_bytes(admin_script(scripted))))
     for fault in faults:
-        messages().print(f"[yellow]Left out of the script[/]: {fault}", soft_wrap=True)
+        messages().print(f"[yellow]Left out of the script[/]: {escape(fault)}", soft_wrap=True)
     if as_json:
         print_json({"files": [str(path) for path in written], "owners": owners, "left_out": faults})
     else:
-        output().print(f"[green]Wrote[/] {len(owners)} texts for owners and grant-permissions.ps1 to {out}.")
+        output().print(f"[green]Wrote[/] {len(owners)} texts for owners and grant-permissions.ps1 to {escape(str(out))}.")
         output().print("Next: let the admin run the script with -WhatIf first, then without; then [bold]busytime validate[/].")
     finish(ExitStatus.NEEDS_ATTENTION if faults else ExitStatus.DONE)
 
