@@ -4,12 +4,13 @@ Reads through the gateway; what changes in the tables is decided by a pure funct
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
 from busytime.errors import Reason, SkippableError, SpoiltAnswerError
-from busytime.folder_path import parse_folder_path, paths_of
-from busytime.model import CalendarKind
+from busytime.folder_path import FolderPath, PathKey, parse_folder_path, paths_of
+from busytime.model import Calendar, CalendarKind, SharedCalendar
 from busytime.permissions import PermissionLevel, Rights, level_of
 from busytime.ports import CalendarGateway
 
@@ -126,17 +127,33 @@ def discover_owner(gateway: CalendarGateway, owner: str) -> Discovery:
     return Discovery(owner, seen, listed.beside_seen)
 
 
-def discover_shared(gateway: CalendarGateway) -> list[Discovery]:
-    """Look for calendars of other organisations in the connection's own mailbox, by their foreign owner."""
-    by_owner: dict[str, list[Sighting]] = {}
-    for shared in gateway.list_shared_calendars():
-        if shared.owner is not None:
-            seen = by_owner.setdefault(shared.owner, [])
-            # An owner who shares one calendar shares the default one; further ones are told apart by their names.
-            folder = "" if not seen else shared.name
-            level = _level(gateway, shared.owner, shared.folder_id)
-            seen.append(Sighting(shared.owner, folder, CalendarKind.EXTERNAL, shared.folder_id, level))
+def discover_shared(gateway: CalendarGateway, known: Sequence[Calendar]) -> list[Discovery]:
+    """Look for calendars of other organisations in the connection's own mailbox, by their foreign owner.
+
+    Args:
+        gateway: The server.
+        known: Those that were seen before; what a calendar was called once, it is called again.
+
+    Returns:
+        One discovery an owner; of an owner whose calendars are all gone, an empty one.
+    """
+    by_id = {calendar.folder_id: calendar for calendar in known}
+    by_owner: dict[str, list[Sighting]] = {calendar.owner: [] for calendar in known}
+    # Those that were seen before come first: a new one does not take the name of another.
+    for shared in sorted(gateway.list_shared_calendars(), key=lambda it: it.folder_id not in by_id):
+        before = by_id.get(shared.folder_id)
+        owner = before.owner if before else shared.owner
+        if owner is not None:
+            seen = by_owner.setdefault(owner, [])
+            folder = before.folder if before else _shared_folder(seen, shared)
+            level = _level(gateway, owner, shared.folder_id)
+            seen.append(Sighting(owner, folder, CalendarKind.EXTERNAL, shared.folder_id, level))
     return [Discovery(owner, tuple(seen), beside_seen=True) for owner, seen in by_owner.items()]
+
+
+def _shared_folder(seen: Sequence[Sighting], shared: SharedCalendar) -> str:
+    """Name a calendar: an owner who shares one shares the default one, and further ones are told apart by their names."""
+    return str(FolderPath(steps=((shared.name, 1),))) if any(not it.folder for it in seen) else ""
 
 
 def _level(gateway: CalendarGateway, owner: str, folder_id: str) -> PermissionLevel | None:
@@ -156,21 +173,41 @@ def compare(known: Sequence[KnownCalendar], discovery: Discovery) -> list[Change
     """
     if discovery.reason is not None:
         return []
-    by_id = {calendar.folder_id: calendar for calendar in known if calendar.folder_id}
-    by_path = {parse_folder_path(calendar.folder).key: calendar for calendar in known}
+    met = _recognise(known, discovery.sightings)
+    taken = {parse_folder_path(calendar.folder).key for calendar in known}
     changes: list[Change] = []
-    met: set[int] = set()
     for seen in discovery.sightings:
-        calendar = by_id.get(seen.folder_id) or by_path.get(parse_folder_path(seen.folder).key)
-        if calendar is None or calendar.id in met:
-            changes.append(Change(SightingState.FOUND, None, seen.folder, seen))
-            continue
-        met.add(calendar.id)
-        changes.append(Change(_state(calendar, seen), calendar.id, calendar.folder, seen))
-    gone = [
-        calendar for calendar in known if calendar.id not in met and calendar.folder_id and _would_be_seen(calendar, discovery)
-    ]
+        calendar = met.get(seen.folder_id)
+        if calendar is None:
+            folder = _free_path(seen.folder, taken)
+            taken.add(parse_folder_path(folder).key)
+            changes.append(Change(SightingState.FOUND, None, folder, seen))
+        else:
+            changes.append(Change(_state(calendar, seen), calendar.id, calendar.folder, seen))
+    there = {calendar.id for calendar in met.values()}
+    gone = [it for it in known if it.id not in there and it.folder_id and _would_be_seen(it, discovery)]
     return changes + [Change(SightingState.MISSING, calendar.id, calendar.folder, None) for calendar in gone]
+
+
+def _recognise(known: Sequence[KnownCalendar], sightings: Sequence[Sighting]) -> dict[str, KnownCalendar]:
+    """Say which calendar each folder is: first by the server's ids, then by the paths that are left over."""
+    by_id = {calendar.folder_id: calendar for calendar in known if calendar.folder_id}
+    met = {seen.folder_id: by_id[seen.folder_id] for seen in sightings if seen.folder_id in by_id}
+    there = {calendar.id for calendar in met.values()}
+    by_path = {parse_folder_path(calendar.folder).key: calendar for calendar in known if calendar.id not in there}
+    for seen in sightings:
+        if seen.folder_id not in met and (calendar := by_path.pop(parse_folder_path(seen.folder).key, None)):
+            met[seen.folder_id] = calendar
+    return met
+
+
+def _free_path(folder: str, taken: AbstractSet[PathKey]) -> str:
+    """Return a path that no calendar has: a renamed one keeps its old path, and a new one may now be called so."""
+    path = parse_folder_path(folder)
+    while path.key in taken:
+        *above, (name, ordinal) = path.steps
+        path = FolderPath(path.beside, (*above, (name, ordinal + 1)))
+    return str(path)
 
 
 def _state(calendar: KnownCalendar, seen: Sighting) -> SightingState:

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from busytime.discovering import Discovery, OwnerChanges, SeenInvitation, compare, discover_owner, discover_shared
 from busytime.errors import BusyTimeError, FatalError, SkippableError
-from busytime.model import Invitation
+from busytime.model import Calendar, Invitation
 from busytime.ports import CalendarGateway
 from busytime.roster import domain_of
 from tasks.runs import HeldLock, OpenRun
@@ -73,11 +73,13 @@ def discover_shared_calendars(
     connection = office.connection(lock.connection_id)
     step = Step(office, run.run_id, "discover_shared_calendars", connection.id)
     gateway = office.gateway(connection)
+    with office.store.read() as unit:
+        known = unit.roster.external(connection.id)
     try:
         waiting = patient(office, connection, gateway.list_invitations)
         invitations = [SeenInvitation(it.sender, _accept(gateway, it, accept_from)) for it in waiting]
         awaited = {it.sender for it in invitations if it.accepted}
-        seen = patient(office, connection, partial(_look_until, gateway, awaited))
+        seen = patient(office, connection, partial(_look_until, gateway, known, awaited))
     except BusyTimeError as error:
         step.note(error)
         raise
@@ -95,11 +97,11 @@ def _accept(gateway: CalendarGateway, invitation: Invitation, domain: str | None
     return True
 
 
-def _look_until(gateway: CalendarGateway, awaited: set[str]) -> list[Discovery]:
+def _look_until(gateway: CalendarGateway, known: Sequence[Calendar], awaited: set[str]) -> list[Discovery]:
     """Look for shared calendars until those that were just accepted are there, or it takes too long."""
     for _ in range(_LOOKS_AFTER_ACCEPTING):
-        seen = discover_shared(gateway)
-        if awaited <= {it.owner for it in seen}:
+        seen = discover_shared(gateway, known)
+        if awaited <= {it.owner for it in seen if it.sightings}:
             break
         sleep(_PAUSE_BETWEEN_LOOKS_SECONDS)
     return seen

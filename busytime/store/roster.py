@@ -245,8 +245,15 @@ class RosterRepository:
         return sorted(uses, key=lambda use: (order.index(use.role), use.calendar.owner, use.calendar.folder))
 
     def owners_served(self, connection_id: int) -> list[str]:
-        """Return the owners of the roster that a connection serves, in order of their addresses."""
-        return sorted({calendar.owner for calendar in self.calendars(connection_id=connection_id)})
+        """Return the owners of this organisation that a connection serves, in order of their addresses."""
+        served = self.calendars(connection_id=connection_id)
+        return sorted({calendar.owner for calendar in served if calendar.kind is not CalendarKind.EXTERNAL})
+
+    def external(self, connection_id: int) -> list[Calendar]:
+        """Return the calendars of other organisations that a connection saw, in use or not."""
+        seen = (calendars.c.kind == CalendarKind.EXTERNAL, calendars.c.folder_id.is_not(None))
+        query = _calendar_query().where(calendars.c.connection_id == connection_id, *seen).order_by(calendars.c.id)
+        return [_calendar(row) for row in self._connection.execute(query)]
 
     def known_of(self, owner: str) -> list[KnownCalendar]:
         """Return all that the tables have of an owner, in use or not."""
@@ -272,7 +279,7 @@ class RosterRepository:
                 missing = update(calendars).where(calendars.c.id == change.key, calendars.c.missing_since.is_(None))
                 self._connection.execute(missing.values(missing_since=now))
             elif change.key is None:
-                identity = {"owner_id": owner_id, "folder": seen.folder, "kind": seen.kind, "folder_id": seen.folder_id}
+                identity = {"owner_id": owner_id, "folder": change.folder, "kind": seen.kind, "folder_id": seen.folder_id}
                 self._connection.execute(insert(calendars).values(found_at=now, **identity))
             else:
                 values = {"kind": seen.kind, "folder_id": seen.folder_id, "missing_since": None}

@@ -1,6 +1,7 @@
 """`busytime discover`: finds the calendars that owners share with the connection."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -48,6 +49,8 @@ def discover(
     only = parse_address(owner) if owner else None
     with waiting("Looking for calendars ...", quiet=as_json):
         outcome = run_flow("discover_calendars", DiscoveryOutcome, owner=only, accept_from=accept_from)
+    if only is not None:
+        outcome = replace(outcome, owners=tuple(it for it in outcome.owners if it.discovery.owner == only))
     if only is not None and outcome.status is RunStatus.COMPLETED and not outcome.owners:
         raise ConfigurationError(f"{only} is not in the roster; add it with `busytime roster import FILE` first.")
     in_use = _in_use()

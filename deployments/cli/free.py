@@ -9,9 +9,10 @@ import typer
 from rich.markup import escape
 
 from busytime.availability import CalendarView, Freedom, SlotRule, find_free
-from busytime.errors import REASON_TEXTS, ConfigurationError
+from busytime.coverage import CoverageRow
+from busytime.errors import REASON_TEXTS, ConfigurationError, Reason
 from busytime.granting import showable
-from busytime.model import Role, Window
+from busytime.model import CoverageState, Role, Window
 from busytime.pages import Obstacle, obstacles
 from busytime.roster import BookingPage
 from deployments.cli.output import ExitStatus, JsonOption, clock, finish, output, plain_table, print_json, rfc3339
@@ -66,7 +67,14 @@ def free_slots(office: Workspace, page: BookingPage, window: Window, rule: SlotR
         calendars = {calendar.id: calendar for calendar in uses}
         intervals = unit.busy_time.intervals(list(calendars), window)
         coverage = unit.busy_time.coverage(list(calendars))
-    views = [CalendarView(calendar, list(intervals.get(key, {})), coverage.get(key, [])) for key, calendar in calendars.items()]
+        groups = {key: it for (key, _), it in unit.permissions.current().items() if it.conclusion.reason is Reason.IS_A_GROUP}
+    # A distribution list answers for its members as one merged calendar: that is nobody's free time.
+    unknown = CoverageState.UNKNOWN
+    rows = coverage | {
+        key: [CoverageRow(None, window, unknown, Reason.IS_A_GROUP, None, now, valid_from=it.valid_from)]
+        for key, it in groups.items()
+    }
+    views = [CalendarView(calendar, list(intervals.get(key, {})), rows.get(key, [])) for key, calendar in calendars.items()]
     settings = office.settings
     return find_free(views, window, rule, now=now, max_age=settings.max_age, busy_statuses=settings.busy_statuses)
 
