@@ -159,3 +159,12 @@ def _forbidden_uses(page: PageLine, limits: Mapping[CalendarKey, RosterCalendar]
         if calendar and calendar.pages is not None and page.name not in calendar.pages:
             message = f"{entry.ref} does not allow page {page.name!r}; add the page to the calendar's pages or take it out here"
             yield Fault(entry.line, message)
+
+
+def group_faults(calendars: Iterable[CalendarLine], pages: Iterable[PageLine], groups: AbstractSet[str]) -> Iterator[Fault]:
+    """Yield every place that names a distribution list: it has no calendar, and answers for its members as if they were one."""
+    owners = [(it.line, it.calendar.owner) for it in calendars]
+    owners += [(role.line, role.ref.owner) for page in pages for role in page.roles]
+    for line, owner in owners:
+        if owner in groups:
+            yield Fault(line, f"{owner} is a distribution list, not a person; name its members or a shared mailbox instead")

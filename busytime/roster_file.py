@@ -10,6 +10,7 @@ import functools
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,14 @@ class RosterFileError(ConfigurationError):
         return cls("\n".join(lines), faults=ordered)
 
 
-def read_roster(path: Path) -> Roster:
+def read_roster(path: Path, groups: AbstractSet[str] = frozenset()) -> Roster:
     """Read a roster file: YAML (``.yaml``, ``.yml``) or CSV (``.csv``).
 
     In CSV, and in YAML where a page names none, the time zone is UTC and the hours are the whole day.
 
     Args:
         path: The file, UTF-8, at most 50 MiB.
+        groups: Addresses that are known to be distribution lists: each is a fault.
 
     Returns:
         The whole roster, with the calendars that only pages name.
@@ -83,6 +85,7 @@ def read_roster(path: Path) -> Roster:
     if not draft.faults:
         reader(text, draft)
     draft.faults += roster_checks.check_roster(draft.calendars, draft.pages, draft.doubtful)
+    draft.faults += roster_checks.group_faults(draft.calendars, draft.pages, groups)
     if not (draft.faults or draft.calendars or draft.pages):
         draft.fault(1, "the file names no calendar; add calendars, or booking pages that name some")
     if draft.faults:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from busytime.errors import Reason
 from busytime.permissions import Conclusion, Evidence, Need, PermissionLevel, Verdict
-from busytime.store.tables import calendars, permissions
+from busytime.store.tables import calendars, owners, permissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,15 @@ class PermissionRepository:
             serving = calendars.c.connection_id == permissions.c.connection_id
             query = query.join(calendars, (calendars.c.id == permissions.c.calendar_id) & serving)
         return {(row.calendar_id, Need(row.need)): _stored(row) for row in self._connection.execute(query)}
+
+    def groups(self) -> frozenset[str]:
+        """Return the addresses that a validation found to be distribution lists."""
+        named = permissions.join(calendars, calendars.c.id == permissions.c.calendar_id).join(
+            owners, owners.c.id == calendars.c.owner_id
+        )
+        query = select(owners.c.address).select_from(named)
+        found = query.where(permissions.c.valid_to.is_(None), permissions.c.reason == Reason.IS_A_GROUP)
+        return frozenset(self._connection.execute(found).scalars())
 
     def replace(
         self,

@@ -26,8 +26,12 @@ def import_roster(
 
     Example: busytime roster import roster.yaml
     """
-    roster = read_roster(file)
+    roster = read_roster(file)  # a bad file is refused before anything is opened
     office = open_workspace()
+    with office.store.read() as unit:
+        groups = unit.permissions.groups()
+    if groups:
+        roster = read_roster(file, groups)
     with office.store.write() as unit:
         before = len(unit.roster.calendars())
         changes = unit.roster.replace(roster, office.clock.now())

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from busytime.folder_path import FolderPath
-from tests.flows.harness import book, eventually
+from tests.flows.harness import book, eventually, spared
 from tests.flows.permitting import grant, page, revoke, tomorrow, validate, verdicts
 from tests.unit.advice.powershell_reader import parse_script_rows
 
@@ -205,3 +205,18 @@ def test_right_that_is_revoked_between_the_check_and_the_harvest_is_the_harvests
     home.harvest().ended(3)
     assert home.coverage(owner)[:2] == ("unknown", "no_access")
     assert verdicts(validate(home, 3)) == {(owner, "", "read"): ("missing", "no_access")}
+
+
+def test_group_that_a_validation_found_is_refused_by_name_and_line_at_the_next_import(home, exchange, person, connected):
+    good, group = person(), person()
+    exchange.control("POST", "/mailbox", {"owner": group, "kind": "group", "members": [good]})
+    connected(good, group, pages=page("talk", good, group))
+    validate(home, 3)
+    refused = home.call("roster", "import", str(home.directory / "roster.yaml")).ended(2).err
+    lines = (home.directory / "roster.yaml").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        assert (f"roster.yaml:{number}: {group} is a distribution list" in spared(refused)) is (group in line)
+    connected(good, pages=page("talk", good))
+    validate(home, 3)
+    # It is no longer on the roster, so nothing is known of it: only a validation can tell.
+    connected(good, group)
