@@ -196,18 +196,18 @@ class Ladder:
         """Ask for the rights on a few items that somebody else made, and only where there are none on our own."""
         for marked_by in (None, self._installation_id):
             find = partial(self._gateway.find_items, marked_by=marked_by, limit=ITEMS_LOOKED_AT)
-            asked = [key for key in keys if marked_by is None or self._items_of(key) == ()]
+            asked = [key for key in keys if marked_by is None or self._items_of(key, None) == ()]
             for key in asked:
                 if (key, marked_by) not in self._listed:
                     self._listed[key, marked_by] = self._ask(key, find)
             self._ask_for_item_rights(asked, marked_by)
         for key in keys:
-            self._note(key, items=self._items_of(key))
+            self._note(key, items=self._items_of(key, None, self._installation_id))
 
-    def _items_of(self, key: int) -> tuple[ItemRights, ...] | NoAnswer:
-        """Put together what was found of a calendar's items."""
+    def _items_of(self, key: int, *searches: str | None) -> tuple[ItemRights, ...] | NoAnswer:
+        """Put together what some searches found of a calendar's items; those that were not made found nothing."""
         seen: list[ItemRights] = []
-        for marked_by in (None, self._installation_id):
+        for marked_by in searches:
             listed = self._listed.get((key, marked_by), [])
             if isinstance(listed, NoAnswer):
                 return listed
