@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from busytime.errors import ServerBusyError
+from busytime.errors import PauseInForceError, ServerBusyError
 from busytime.ports import Clock
 
 T = TypeVar("T")
@@ -46,6 +46,8 @@ def patiently(
             sleep((until - clock.now()).total_seconds())
         try:
             return action()
+        except PauseInForceError:
+            continue  # somebody else's pause: to answer it with a pause of one's own would make both grow
         except ServerBusyError as error:
             # Grown pauses apply even to a server that names a shorter one: told to come back at once, we would hammer it.
             pause = max(error.back_off_seconds or 0.0, _pause(attempt))

@@ -49,6 +49,7 @@ class Reason(StrEnum):
     NOT_PROVEN = "not_proven"
     WRITE_DENIED = "write_denied"
     IS_A_GROUP = "is_a_group"
+    STOPPED = "stopped"
     UNEXPECTED = "unexpected"
 
     @property
@@ -107,6 +108,7 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.NOT_PROVEN: "the right to create is there; whether entries can be changed is not shown",
     Reason.WRITE_DENIED: "the server denied a write",
     Reason.IS_A_GROUP: "the address is a distribution list, not a person",
+    Reason.STOPPED: "somebody stopped it",
     Reason.UNEXPECTED: "an error that busytime does not know; see the log",
 }
 
@@ -204,6 +206,10 @@ class ServerBusyError(RetriableError):
         """Keep the server's back-off beside the message."""
         super().__init__(message, detail=detail)
         self.back_off_seconds = back_off_seconds
+
+
+class PauseInForceError(ServerBusyError):
+    """The server asked for a pause that is not over; nothing was sent, and nothing new was asked for."""
 
 
 class ServerUnavailableError(RetriableError):

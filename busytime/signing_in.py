@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from busytime.errors import AuthenticationError, BreakerOpenError
+from busytime.errors import AuthenticationError, BreakerOpenError, PauseInForceError
 from busytime.model import LogonAnswer, LogonBy
 
 _MACHINE_SHARE = 2
@@ -107,11 +107,25 @@ class BreakerGuard:
     Under Basic every request is a log-on: so many at once as the machine may have refused, and none once one was.
     """
 
-    def __init__(self, is_open: Callable[[], bool], on_refusal: Callable[[AuthenticationError], None], in_flight: int) -> None:
-        """Take how to read the breaker, what a refusal does (it opens the breaker), and how many requests may be under way."""
+    def __init__(
+        self,
+        is_open: Callable[[], bool],
+        on_refusal: Callable[[AuthenticationError], None],
+        in_flight: int,
+        pause_left: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Take what it asks and does.
+
+        Args:
+            is_open: Reads the breaker.
+            on_refusal: Opens the breaker.
+            in_flight: How many requests may be under way.
+            pause_left: How many seconds the server still wants to be left alone.
+        """
         self._is_open = is_open
         self._on_refusal = on_refusal
         self._places = threading.BoundedSemaphore(in_flight)
+        self._pause_left = pause_left
 
     @contextmanager
     def permit(self) -> Iterator[None]:
@@ -119,6 +133,7 @@ class BreakerGuard:
 
         Raises:
             BreakerOpenError: A log-on was refused; nothing may be sent.
+            PauseInForceError: The server asked for a pause while this request waited for its place; nothing was sent.
         """
         with self._places:
             if self._is_open():
@@ -126,6 +141,8 @@ class BreakerGuard:
                     "A log-on of this connection was refused, so nothing more is sent. "
                     "Connect again with the right password: `busytime connect EMAIL`."
                 )
+            if (left := self._pause_left()) > 0:
+                raise PauseInForceError(f"The server asked to be left alone for {left:.0f} s more.", back_off_seconds=left)
             try:
                 yield
             except AuthenticationError as error:

@@ -1,5 +1,6 @@
 """Opening and closing a run: the row that says it works, and the locks that let it work alone."""
 
+import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from busytime.errors import BusyTimeError, NoConnectionError, Reason
 from busytime.model import RunStatus, Trigger, Window
+from busytime.store.unit_of_work import UnitOfWork
 from tasks.workspace import Workspace, workspace
 
 
@@ -44,26 +46,31 @@ def open_run(flow: str, trigger: Trigger, window: Window | None = None) -> OpenR
         NoConnectionError: There is nothing to work through; that is noted too.
     """
     office = workspace()
+    # By now all is imported. Prefect's some 190,000 objects stay; looking through them again and again took a quarter
+    # of a harvest's processor time.
+    gc.collect()
+    gc.freeze()
     with office.store.write() as unit:
+        # One transaction: a process that dies here leaves either nothing, or a run with the locks that give it away.
         connections = unit.connections.all_open()
-        actor_id = unit.owners.id(office.desk.actor)
+        actor_id, now = unit.owners.id(office.desk.actor), office.clock.now()
         prefect_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
-        run_id = unit.runs.open(flow, trigger, actor_id, office.clock.now(), window, prefect_id)
+        run_id = unit.runs.open(flow, trigger, actor_id, now, window, prefect_id)
+        taken = [_take(office, unit, f"{flow}:{it.id}:0", run_id, it.id) for it in connections]
+        run = OpenRun(run_id, tuple(lock for lock in taken if lock is not None))
+        if not connections:
+            unit.runs.close(run_id, RunStatus.REFUSED, now, reason=Reason.NO_CONNECTION)
+        elif not run.locks:
+            unit.runs.close(run_id, RunStatus.SKIPPED, now)
     if not connections:
-        finish_run(office, OpenRun(run_id), RunStatus.REFUSED, Reason.NO_CONNECTION)
         raise NoConnectionError("No mailbox is connected yet: run `busytime connect EMAIL --ews-url URL`.")
-    locks = [_take(office, f"{flow}:{connection.id}:0", run_id, connection.id) for connection in connections]
-    run = OpenRun(run_id, tuple(lock for lock in locks if lock is not None))
-    if not run.locks:
-        finish_run(office, run, RunStatus.SKIPPED)
     return run
 
 
-def _take(office: Workspace, name: str, run_id: int, connection_id: int) -> HeldLock | None:
-    holder, dead_run = office.store.take_lock(name, run_id)
+def _take(office: Workspace, unit: UnitOfWork, name: str, run_id: int, connection_id: int) -> HeldLock | None:
+    holder, dead_run = office.store.take_lock(unit, name, run_id)
     if dead_run is not None:
-        with office.store.write() as unit:
-            unit.runs.close(dead_run, RunStatus.CRASHED, office.clock.now())
+        unit.runs.close(dead_run, RunStatus.CRASHED, office.clock.now())
     return HeldLock(name, holder, connection_id) if holder is not None else None
 
 
@@ -83,7 +90,8 @@ def closed_on_error(run: OpenRun) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        reason = error.reason if isinstance(error, BusyTimeError) else Reason.UNEXPECTED
+        stopped = isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
+        reason = error.reason if isinstance(error, BusyTimeError) else Reason.STOPPED if stopped else Reason.UNEXPECTED
         finish_run(workspace(), run, RunStatus.FAILED, reason)
         raise
 

@@ -47,11 +47,7 @@ def is_last_word(error: BusyTimeError) -> bool:
 
 
 def patient(office: Workspace, connection: StoredConnection, action: Callable[[], T]) -> T:
-    """Do something with a connection's server, waiting as long as it asks, together with all other workers.
-
-    Raises:
-        BusyTimeError: As the action does; a refused log-on is noted for the account's allowance.
-    """
+    """Do something with a connection's server, waiting as long as it asks, together with all other workers."""
 
     def shared_until() -> datetime | None:
         with office.store.read() as unit:
@@ -62,8 +58,13 @@ def patient(office: Workspace, connection: StoredConnection, action: Callable[[]
             unit.connections.back_off(connection.id, until)
 
     deadline = office.clock.now() + timedelta(seconds=office.settings.batch_deadline_seconds)
+    return patiently(action, shared_until=shared_until, share=share, clock=office.clock, deadline=deadline)
+
+
+def counted(office: Workspace, connection: StoredConnection, action: Callable[[], T]) -> T:
+    """Do the same in the middle of a run, where a refused log-on is counted for the account's allowance."""
     try:
-        return patiently(action, shared_until=shared_until, share=share, clock=office.clock, deadline=deadline)
+        return patient(office, connection, action)
     except AuthenticationError:
         note_refusal(office.desk, connection)
         raise

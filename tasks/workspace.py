@@ -100,7 +100,12 @@ class Workspace:
         def on_refusal(_error: AuthenticationError) -> None:
             open_breaker(self.desk, connection)
 
-        return BreakerGuard(is_open, on_refusal, self.in_flight)
+        def pause_left() -> float:
+            with self.store.read() as unit:
+                until = unit.connections.back_off_until(connection.id)
+            return (until - self.clock.now()).total_seconds() if until else 0.0
+
+        return BreakerGuard(is_open, on_refusal, self.in_flight, pause_left)
 
     def close(self) -> None:
         """Close every connection to servers and to the database."""

@@ -59,7 +59,7 @@ class Request:
 
 
 _NEXT_STEP: dict[Reason, str] = {
-    Reason.LOGON_REFUSED: "check the user name and the password, then run `busytime password {account}`",
+    Reason.LOGON_REFUSED: "check the user name and the password, then run `busytime connect {account}`",
     Reason.EWS_BLOCKED: "ask the server's admin to allow EWS for {account} and this application",
     Reason.NO_MAILBOX: "give {account} a mailbox, or connect an account that has one",
     Reason.NOT_AN_EWS_SERVER: "check --ews-url; it mostly is https://{host}/EWS/Exchange.asmx",

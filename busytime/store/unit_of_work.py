@@ -123,8 +123,8 @@ class Store:
         with self.write() as unit:
             unit.events.append(key, tag, self._clock.now(), actor_id, details, run_id)
 
-    def take_lock(self, name: str, run_id: int) -> tuple[str | None, int | None]:
-        """Take the lock of a scope for a run of this process.
+    def take_lock(self, unit: UnitOfWork, name: str, run_id: int) -> tuple[str | None, int | None]:
+        """Take the lock of a scope for a run of this process, in the transaction that opens the run.
 
         Returns:
             The name of the holding (``None`` where another run holds it), and the run of a dead holder, to be closed.
@@ -133,10 +133,9 @@ class Store:
         if self._on_postgresql and session is None:
             return None, None
         try:
-            with self.write() as unit:
-                holder, dead_run = unit.locks.take(
-                    name, run_id, Process.this(), self._clock.now(), holder_is_dead=session is not None
-                )
+            holder, dead_run = unit.locks.take(
+                name, run_id, Process.this(), self._clock.now(), holder_is_dead=session is not None
+            )
         except BaseException:
             if session is not None:
                 _end(session)

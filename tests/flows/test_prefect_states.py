@@ -83,7 +83,7 @@ def test_a_second_harvest_at_the_same_time_is_skipped_and_changes_nothing(home):
         with store.write() as unit:
             actor = unit.owners.id("another@corp.example")
             other = unit.runs.open("harvest_busy_time", "manual", actor, workspace().clock.now())
-        holder, _ = store.take_lock(lock, other)
+            holder, _ = store.take_lock(unit, lock, other)
         try:
             state = run_flow(home)
         finally:

@@ -223,7 +223,7 @@ def test_second_validation_at_the_same_time_is_skipped(home, owner):
             from busytime.model import Trigger
 
             run_id = unit.runs.open("validate_delegation", Trigger.MANUAL, unit.owners.id("a@b"), office.clock.now(), None, None)
-        holder, _ = office.store.take_lock(f"validate_delegation:{connection.id}:0", run_id)
+            holder, _ = office.store.take_lock(unit, f"validate_delegation:{connection.id}:0", run_id)
         assert holder is not None
         from flows.validate_delegation import validate_delegation
 

@@ -113,3 +113,34 @@ def test_another_error_passes_at_once():
     with pytest.raises(ServerUnavailableError):
         office.ask()
     assert (office.slept, office.until) == ([], None)
+
+
+def test_a_pause_of_somebody_else_is_waited_out_and_not_answered_by_a_longer_one():
+    from datetime import UTC, datetime, timedelta
+
+    from busytime.errors import PauseInForceError
+
+    class Clock:
+        at = datetime(2026, 11, 23, tzinfo=UTC)
+
+        def now(self):
+            return self.at
+
+    clock, shared = Clock(), []
+    until = [clock.at]
+    asked = []
+
+    def action():
+        asked.append(clock.at)
+        if len(asked) == 1:
+            until[0] = clock.at + timedelta(seconds=3)  # another worker heard of it while this one waited for its place
+            raise PauseInForceError("not over", back_off_seconds=3)
+        return "answer"
+
+    def sleep(seconds):
+        clock.at += timedelta(seconds=seconds)
+
+    deadline = clock.at + timedelta(minutes=5)
+    answer = patiently(action, shared_until=lambda: until[0], share=shared.append, clock=clock, deadline=deadline, sleep=sleep)
+    assert (answer, shared) == ("answer", [])
+    assert asked[1] - asked[0] == timedelta(seconds=3)

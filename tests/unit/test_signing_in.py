@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from busytime.errors import AuthenticationError, BreakerOpenError, SpoiltAnswerError
+from busytime.errors import AuthenticationError, BreakerOpenError, PauseInForceError, SpoiltAnswerError
 from busytime.model import LogonAnswer, LogonBy
 from busytime.signing_in import BreakerGuard, LockoutPolicy, Logon, PersonalAttempt, allowance
 from tests.unit.moments import at
@@ -157,4 +157,15 @@ def test_a_place_is_free_again_after_an_error():
 
 def test_a_person_passes_an_open_breaker():
     with PersonalAttempt().permit():
+        pass
+
+
+def test_no_request_passes_while_the_server_wants_to_be_left_alone():
+    left = [2.0]
+    guard = BreakerGuard(lambda: False, lambda _error: None, 1, lambda: left[0])
+    with pytest.raises(PauseInForceError) as raised, guard.permit():
+        pytest.fail("nothing may be sent")
+    assert raised.value.back_off_seconds == 2.0
+    left[0] = -1.0
+    with guard.permit():
         pass

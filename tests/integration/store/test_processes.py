@@ -31,9 +31,9 @@ def workers(url, key, store):  # noqa: ARG001 -- the installation has to be ther
 
 def take(store, run_id, name=LOCK):
     """Take a lock as the flow does, and close the run of a dead holder."""
-    holder, dead_run = store.take_lock(name, run_id)
-    if dead_run is not None:
-        with store.write() as unit:
+    with store.write() as unit:
+        holder, dead_run = store.take_lock(unit, name, run_id)
+        if dead_run is not None:
             unit.runs.close(dead_run, RunStatus.CRASHED, store._clock.now())
     return holder, dead_run
 

@@ -31,7 +31,8 @@ class Worker:
     def take(self, name):
         """Take a lock for a new run; answer with the run, and whether the lock was free or whose it was."""
         run_id = self.open_run()
-        holder, dead_run = self.store.take_lock(name, run_id)
+        with self.store.write() as unit:
+            holder, dead_run = self.store.take_lock(unit, name, run_id)
         self.holdings[name] = holder
         return f"run {run_id} " + ("refused" if holder is None else f"after {dead_run}" if dead_run else "free")
 

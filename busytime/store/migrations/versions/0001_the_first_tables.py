@@ -122,7 +122,7 @@ def upgrade() -> None:
         sa.Column("schema_version", sa.Text(), nullable=False, comment="Version of the tables."),
         sa.Column("prefect_flow_run_id", sa.Text(), nullable=True, comment="Prefect's id of the flow run."),
         sa.CheckConstraint(
-            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'level_too_low', 'sub_calendar_needs_reviewer', 'external_is_read_only', 'grant_awaited', 'not_proven', 'write_denied', 'is_a_group', 'unexpected')",
+            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'level_too_low', 'sub_calendar_needs_reviewer', 'external_is_read_only', 'grant_awaited', 'not_proven', 'write_denied', 'is_a_group', 'stopped', 'unexpected')",
             name=op.f("ck_runs_reason"),
         ),
         sa.CheckConstraint(
@@ -257,7 +257,7 @@ def upgrade() -> None:
             name=op.f("ck_steps_outcome"),
         ),
         sa.CheckConstraint(
-            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'level_too_low', 'sub_calendar_needs_reviewer', 'external_is_read_only', 'grant_awaited', 'not_proven', 'write_denied', 'is_a_group', 'unexpected')",
+            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'level_too_low', 'sub_calendar_needs_reviewer', 'external_is_read_only', 'grant_awaited', 'not_proven', 'write_denied', 'is_a_group', 'stopped', 'unexpected')",
             name=op.f("ck_steps_reason"),
         ),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_steps_run_id_runs")),
@@ -356,7 +356,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("(state = 'covered') = (reason IS NULL)", name=op.f("ck_coverage_reason_given")),
         sa.CheckConstraint(
-            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'level_too_low', 'sub_calendar_needs_reviewer', 'external_is_read_only', 'grant_awaited', 'not_proven', 'write_denied', 'is_a_group', 'unexpected')",
+            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'level_too_low', 'sub_calendar_needs_reviewer', 'external_is_read_only', 'grant_awaited', 'not_proven', 'write_denied', 'is_a_group', 'stopped', 'unexpected')",
             name=op.f("ck_coverage_reason"),
         ),
         sa.CheckConstraint("state IN ('covered', 'unknown')", name=op.f("ck_coverage_state")),
@@ -407,7 +407,7 @@ def upgrade() -> None:
             name=op.f("ck_permissions_observed"),
         ),
         sa.CheckConstraint(
-            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'level_too_low', 'sub_calendar_needs_reviewer', 'external_is_read_only', 'grant_awaited', 'not_proven', 'write_denied', 'is_a_group', 'unexpected')",
+            "reason IN ('no_access', 'mailbox_not_found', 'folder_not_found', 'no_calendar', 'no_data', 'ends_before_start', 'missing_answer', 'malformed_answer', 'answer_too_large', 'too_many_appointments', 'window_too_long', 'mailbox_unavailable', 'server_busy', 'server_error', 'timed_out', 'connection_lost', 'server_unreachable', 'certificate_not_trusted', 'tls_too_old', 'not_an_ews_server', 'ews_blocked', 'no_mailbox', 'logon_refused', 'allowance_used_up', 'breaker_open', 'no_connection', 'key_missing', 'lock_lost', 'never_harvested', 'outdated', 'level_too_low', 'sub_calendar_needs_reviewer', 'external_is_read_only', 'grant_awaited', 'not_proven', 'write_denied', 'is_a_group', 'stopped', 'unexpected')",
             name=op.f("ck_permissions_reason"),
         ),
         sa.CheckConstraint(
