@@ -49,8 +49,8 @@ def patiently(
         except PauseInForceError:
             continue  # somebody else's pause: to answer it with a pause of one's own would make both grow
         except ServerBusyError as error:
-            # Grown pauses apply even to a server that names a shorter one: told to come back at once, we would hammer it.
-            pause = max(error.back_off_seconds or 0.0, _pause(attempt))
+            # Just as long as the server says; told to come back at once, we would hammer it.
+            pause = error.back_off_seconds or _pause(attempt)
             until = clock.now() + timedelta(seconds=pause)
             share(until)
             if until > deadline:

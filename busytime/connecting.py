@@ -91,8 +91,8 @@ def _refuse_a_second(existing: list[StoredConnection], email: str, mode: Connect
     for connection in existing:
         if mode is ConnectionMode.CORPORATE and connection.mode is mode and connection.email != email:
             raise ConfigurationError(
-                f"{connection.email} is the corporate connection already, and there is one at most: "
-                f"run `busytime disconnect {connection.email}` first, or connect {email} with --personal."
+                f"{connection.email} is the corporate connection already, and there is one at most; {email} was not tried. "
+                "For another mailbox, use a home of its own: set BUSYTIME_HOME."
             )
 
 

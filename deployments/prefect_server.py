@@ -113,12 +113,14 @@ def main() -> None:
     def watch() -> None:
         while not server.started and not server.should_exit:
             threading.Event().wait(0.05)
-        if server.started:
-            port = server.servers[0].sockets[0].getsockname()[1]
-            sys.stdout.write(f"http://127.0.0.1:{port}/api\n")
-            sys.stdout.flush()
-        sys.stdin.read()
-        server.should_exit = True
+        try:
+            if server.started:
+                port = server.servers[0].sockets[0].getsockname()[1]
+                sys.stdout.write(f"http://127.0.0.1:{port}/api\n")
+                sys.stdout.flush()
+            sys.stdin.read()
+        finally:
+            server.should_exit = True  # also when the parent died while this was starting
 
     threading.Thread(target=watch, daemon=True).start()
     server.run()

@@ -1,6 +1,7 @@
 """Opening and closing a run: the row that says it works, and the locks that let it work alone."""
 
 import gc
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from busytime.errors import BusyTimeError, NoConnectionError, Reason
 from busytime.model import RunStatus, Trigger, Window
 from busytime.store.unit_of_work import UnitOfWork
 from tasks.workspace import Workspace, workspace
+
+#: Set while this process ends a run that broke off, so that waiting threads end too.
+STOPPING = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,11 @@ def finish_run(
 @contextmanager
 def closed_on_error(run: OpenRun) -> Iterator[None]:
     """Give the locks back when a run breaks off; a killed process cannot, and the next run does it for it."""
+    STOPPING.clear()
     try:
         yield
     except BaseException as error:
+        STOPPING.set()
         stopped = isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
         reason = error.reason if isinstance(error, BusyTimeError) else Reason.STOPPED if stopped else Reason.UNEXPECTED
         finish_run(workspace(), run, RunStatus.FAILED, reason)

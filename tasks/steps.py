@@ -11,15 +11,20 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from busytime.backing_off import patiently
 from busytime.connecting import note_refusal
-from busytime.errors import AuthenticationError, BusyTimeError, RetriableError, ServerBusyError
+from busytime.errors import AuthenticationError, BusyTimeError, FatalError, Reason, RetriableError, ServerBusyError
 from busytime.model import Outcome
 from busytime.store.connections import StoredConnection
 from busytime.store.runs import Attempt
+from tasks.runs import STOPPING
 from tasks.workspace import Workspace
 
 T = TypeVar("T")
 
 ATTEMPTS = 3
+
+
+class StoppedError(FatalError):
+    """The run was stopped; nothing more is asked or written."""
 
 
 def is_retriable(_task: object, _task_run: TaskRun, state: State[object]) -> bool:
@@ -58,7 +63,13 @@ def patient(office: Workspace, connection: StoredConnection, action: Callable[[]
             unit.connections.back_off(connection.id, until)
 
     deadline = office.clock.now() + timedelta(seconds=office.settings.batch_deadline_seconds)
-    return patiently(action, shared_until=shared_until, share=share, clock=office.clock, deadline=deadline)
+    return patiently(action, shared_until=shared_until, share=share, clock=office.clock, deadline=deadline, sleep=_pause)
+
+
+def _pause(seconds: float) -> None:
+    """Wait, but not for a run that is being stopped: its threads would keep the process for minutes."""
+    if STOPPING.wait(seconds):
+        raise StoppedError("The run was stopped while it waited for the server.", reason=Reason.STOPPED)
 
 
 def counted(office: Workspace, connection: StoredConnection, action: Callable[[], T]) -> T:

@@ -57,15 +57,21 @@ class Request:
         """The server's name."""
         return urlsplit(self.url).hostname or ""
 
+    @property
+    def authority(self) -> str:
+        """The host, with its port where the address names one."""
+        parts = urlsplit(self.url)
+        return f"{self.host}:{parts.port}" if parts.port else self.host
+
 
 _NEXT_STEP: dict[Reason, str] = {
     Reason.LOGON_REFUSED: "check the user name and the password, then run `busytime connect {account}`",
     Reason.EWS_BLOCKED: "ask the server's admin to allow EWS for {account} and this application",
     Reason.NO_MAILBOX: "give {account} a mailbox, or connect an account that has one",
-    Reason.NOT_AN_EWS_SERVER: "check --ews-url; it mostly is https://{host}/EWS/Exchange.asmx",
+    Reason.NOT_AN_EWS_SERVER: "check --ews-url; it mostly is https://{authority}/EWS/Exchange.asmx",
     Reason.TLS_TOO_OLD: "switch TLS 1.2 on at the server",
     Reason.CERTIFICATE_NOT_TRUSTED: "give the authority's certificate with --ca-file, if it is yours",
-    Reason.SERVER_UNREACHABLE: "check the name and the network; the next run tries again",
+    Reason.SERVER_UNREACHABLE: "check the address and the network, then try again",
     Reason.SERVER_BUSY: "the next run waits as long as the server asked",
     Reason.TIMED_OUT: "the next run tries again",
     Reason.CONNECTION_LOST: "the next run tries again",
@@ -107,7 +113,7 @@ def make_error(
     """
     happened = said or REASON_TEXTS[reason]
     code = f" ({detail})" if detail else ""
-    next_step = (step or _NEXT_STEP[reason]).format(account=request.account, host=request.host)
+    next_step = (step or _NEXT_STEP[reason]).format(account=request.account, host=request.host, authority=request.authority)
     message = f"{request.what} at {request.host}: {happened}{code}; {next_step}."
     if issubclass(kind, ServerBusyError):
         return kind(message, detail=detail)
@@ -145,7 +151,7 @@ def not_ews_error(request: Request, detail: str | None = None) -> BusyTimeError:
     path = urlsplit(request.url).path.lower()
     step = None
     if path.startswith(("/owa", "/ecp", "/mail")) or path in ("", "/"):
-        step = "this looks like the address of the web mail; give --ews-url https://{host}/EWS/Exchange.asmx"
+        step = "this looks like the address of the web mail; give --ews-url https://{authority}/EWS/Exchange.asmx"
     return make_error(UnsupportedServerError, Reason.NOT_AN_EWS_SERVER, request, detail=detail, step=step)
 
 

@@ -37,6 +37,9 @@ def open_engine(url: str) -> Engine:
         raise ConfigurationError(
             "BUSYTIME_DATABASE_URL is not a database address; write sqlite:///PATH or postgresql://USER@HOST/NAME."
         ) from None
+    if parsed.get_backend_name() == "postgresql" and url.count("@") > 1:
+        # The password would be cut at the first of them, and its rest taken for the host's name and shown.
+        raise ConfigurationError("BUSYTIME_DATABASE_URL has a password with @ in it: write it percent-encoded, @ as %40.")
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
@@ -61,6 +64,10 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
 
+#: Errors of the drivers that mean the database as a whole: not there, not ours, damaged.
+_UNUSABLE = frozenset({"OperationalError", "InsufficientPrivilege", "DatabaseError"})
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn a database that cannot be reached or written into one clear error.
@@ -71,11 +78,12 @@ def translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if not error.connection_invalidated and type(error.orig).__name__ not in {"OperationalError", "InsufficientPrivilege"}:
+        if not error.connection_invalidated and type(error.orig).__name__ not in _UNUSABLE:
             raise
         first_line = str(error.orig).strip().splitlines()[0] if error.orig else "no connection"
         raise ConfigurationError(
-            f"The database cannot be used: {first_line}. Check BUSYTIME_DATABASE_URL and BUSYTIME_HOME."
+            f"The database cannot be used: {first_line}. Check BUSYTIME_DATABASE_URL and BUSYTIME_HOME; "
+            "if it is damaged, restore a backup."
         ) from None
 
 

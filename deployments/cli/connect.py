@@ -100,6 +100,10 @@ def _read_password(email: str, *, password_stdin: bool) -> str:
         raise ConfigurationError("There is no terminal to ask for the password on: pipe it in, with --password-stdin.")
     if not password:
         raise ConfigurationError("The password is empty; nothing was tried.")
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError("The password on standard input is not UTF-8 text; nothing was tried.") from None
     if len(password) > _LONGEST_PASSWORD:
         raise ConfigurationError(f"The password is longer than {_LONGEST_PASSWORD} characters; nothing was tried.")
     return password

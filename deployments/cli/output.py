@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from busytime.errors import (
@@ -21,6 +22,7 @@ from busytime.errors import (
     Reason,
     UnsafePlanError,
 )
+from busytime.granting import showable
 from busytime.outcomes import LOGON_REASONS
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
@@ -88,6 +90,11 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
     table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.padding = (0, 3, 0, 0)
     return table
+
+
+def shown(name: str) -> str:
+    """Return a name from outside as it is: no markup in it works, and nothing in it breaks the line."""
+    return escape(showable(name))
 
 
 def show_help(context: typer.Context) -> None:

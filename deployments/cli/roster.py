@@ -8,7 +8,7 @@ import typer
 from busytime.errors import UnsafePlanError
 from busytime.roster import BookingPage, retirement_gate
 from busytime.roster_file import read_roster
-from deployments.cli.output import JsonOption, output, plain_table, print_json, show_help
+from deployments.cli.output import JsonOption, output, plain_table, print_json, show_help, shown
 from tasks.workspace import open_workspace
 
 commands = typer.Typer(
@@ -78,12 +78,13 @@ def list_roster(as_json: JsonOption = False) -> None:
         return
     table = plain_table("Calendar", "Kind", "Read through", title=f"{len(calendars)} calendars")
     for it in calendars:
-        table.add_row(it.label, it.kind, serving.get(it.id) or "[yellow]no connection[/]")
+        table.add_row(shown(it.label), it.kind, serving.get(it.id) or "[yellow]no connection[/]")
     screen.print(table)
-    table = plain_table("Page", "Hours", "Main", "Additional", "Busy", title=f"\n{len(pages)} booking pages")
+    table = plain_table("Page", "Role", "Calendar", title=f"\n{len(pages)} booking pages")
     for page in pages:
-        additional, busy = (", ".join(map(str, refs)) for refs in (page.additional, page.busy))
-        table.add_row(page.name, f"{page.hours} {page.time_zone}", str(page.main), additional, busy)
+        table.add_row(f"[bold]{shown(page.name)}[/]", "", f"{page.hours} {page.time_zone}")
+        for role, ref in page.associated():
+            table.add_row("", role, shown(str(ref)))
     screen.print(table)
 
 

@@ -1,16 +1,21 @@
 """`busytime status`: one look at everything."""
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from busytime.coverage import unknown_parts
 from busytime.model import Breaker, Window
+from busytime.permissions import Verdict
 from busytime.signing_in import Allowance, allowance
 from busytime.store.connections import StoredConnection
 from deployments.cli.output import ExitStatus, JsonOption, clock, finish, output, plain_table, print_json
 from tasks.workspace import Workspace, open_workspace
 
 _RUNS = 10
+#: What fits a narrow table.
+_SHORT = {"completed_with_failures": "with failures"}
 
 
 def status(as_json: JsonOption = False) -> None:
@@ -25,6 +30,7 @@ def status(as_json: JsonOption = False) -> None:
             (it, allowance(unit.logons.recent(it.owner_id), now, office.desk.policy)) for it in unit.connections.all_open()
         ]
         runs = unit.runs.recent(_RUNS)
+        verdicts = Counter(str(stored.conclusion.verdict) for stored in unit.permissions.current().values())
     known, unknown = count_known(office, now)
     office.close()
     if as_json:
@@ -32,13 +38,13 @@ def status(as_json: JsonOption = False) -> None:
             {
                 "connections": [_connection(it, left) for it, left in connections],
                 "coverage": {"known": known, "unknown": unknown},
-                "permissions": {},
+                "permissions": dict(verdicts),
                 "entries": {},
                 "runs": [_run(run) for run in runs],
             }
         )
     else:
-        _show(connections, known, unknown, runs)
+        _show(connections, known, unknown, verdicts, runs)
     troubled = unknown or any(it.breaker is Breaker.OPEN for it, _ in connections)
     finish(ExitStatus.NEEDS_ATTENTION if troubled else ExitStatus.DONE)
 
@@ -69,7 +75,13 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
     return {"run_id": run["id"]} | {name: run[name] for name in shown}
 
 
-def _show(connections: list[tuple[StoredConnection, Allowance]], known: int, unknown: int, runs: list[dict[str, Any]]) -> None:
+def _show(
+    connections: list[tuple[StoredConnection, Allowance]],
+    known: int,
+    unknown: int,
+    verdicts: Mapping[str, int],
+    runs: list[dict[str, Any]],
+) -> None:
     screen = output()
     if not connections:
         screen.print("[yellow]No mailbox is connected.[/] Next: [bold]busytime connect EMAIL --ews-url URL[/].")
@@ -89,12 +101,19 @@ def _show(connections: list[tuple[StoredConnection, Allowance]], known: int, unk
             )
     colour = "yellow" if unknown else "green"
     screen.print(f"[{colour}]Calendars[/]: {known} known now, {unknown} unknown.")
-    if unknown:
+    stopped = any(it.breaker is Breaker.OPEN for it, _ in connections)
+    if unknown and connections and not stopped:
         screen.print("  Next: [bold]busytime harvest[/]; it names each calendar without an answer, and why.")
-    table = plain_table("Run", "Flow", "Started", "Ended as", "Known", "Unknown", "Opened", "Closed", title="\nLast runs")
+    if verdicts:
+        worse = sum(count for verdict, count in verdicts.items() if verdict != Verdict.GRANTED)
+        said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+        screen.print(f"[{'yellow' if worse else 'green'}]Permissions[/]: {said}.")
+        if worse:
+            screen.print("  Next: [bold]busytime validate[/] shows which; `busytime advise` what to grant.")
+    table = plain_table("Run", "Flow", "Started, UTC", "Ended as", "Counts", title="\nLast runs")
     for run in runs:
-        counts = [str(run["counts"].get(name, "")) for name in ("known", "unknown", "opened", "closed")]
-        ended = run["status"] + (f" ({run['reason']})" if run["reason"] else "")
-        table.add_row(str(run["id"]), run["flow"], clock(run["started_at"]), ended, *counts)
+        counts = ", ".join(f"{count} {name}" for name, count in run["counts"].items() if count)
+        ended = run["reason"] or _SHORT.get(run["status"], run["status"])
+        table.add_row(str(run["id"]), run["flow"].partition("_")[0], f"{run['started_at']:%m-%d %H:%M}", ended, counts)
     if runs:
         screen.print(table)

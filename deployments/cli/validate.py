@@ -8,8 +8,8 @@ from rich.markup import escape
 
 from busytime.advice import owner_sentence, owner_text
 from busytime.errors import REASON_TEXTS, ConfigurationError
+from busytime.granting import NOTHING_TO_GRANT, can_be_granted, showable
 from busytime.granting import Finding as Grant
-from busytime.granting import can_be_granted, showable
 from busytime.model import Calendar, RunStatus
 from busytime.outcomes import ValidationOutcome
 from busytime.permissions import Conclusion, Need, Verdict, required_level
@@ -137,7 +137,7 @@ def _show(outcome: ValidationOutcome, grants: dict[int, Grant]) -> None:
         screen.print("The roster is empty. Next: [bold]busytime roster import FILE[/].")
         return
     cells = {(it.candidate.calendar.id, it.need): _cell(it) for it in outcome.findings}
-    table = plain_table("Calendar", "Read", "Write", "Level", "Why")
+    table = plain_table("Calendar", "Read", "Write", "Level, at least", "Why")
     table.columns[0].overflow = "fold"  # a name is never cut: somebody has to find it
     for candidate in {it.candidate.calendar.id: it.candidate for it in outcome.findings}.values():
         calendar = candidate.calendar
@@ -178,13 +178,17 @@ def advise(
     wanted = _wanted(office)
     office.close()
     grants = [grant for grant in wanted if grant.verdict is not Verdict.GRANTED]
-    owners = sorted({grant.owner for grant in grants})
+    beyond = [grant for grant in grants if grant.reason in NOTHING_TO_GRANT]
+    owners = sorted({grant.owner for grant in grants if grant not in beyond})
     faults = [fault for fault in map(script_fault, filter(can_be_granted, grants)) if fault]
     written = [write_whole(out / f"{owner}.txt", owner_text(owner, grants).encode()) for owner in owners]
     scripted = [grant for grant in grants if not (can_be_granted(grant) and script_fault(grant))]
     written.append(write_whole(out / "grant-permissions.ps1", script_bytes(admin_script(scripted))))
     for fault in faults:
         messages().print(f"[yellow]Left out of the script[/]: {escape(fault)}", soft_wrap=True)
+    for it in {grant.label: grant for grant in beyond}.values():
+        why = REASON_TEXTS[it.reason] if it.reason else ""
+        messages().print(f"[yellow]Nothing to grant[/] for {escape(it.label)}: {why}.", soft_wrap=True)
     if as_json:
         print_json({"files": [str(path) for path in written], "owners": owners, "left_out": faults})
     else:
