@@ -11,6 +11,7 @@ from busytime.ports import Clock
 
 T = TypeVar("T")
 
+_SHORTEST_PAUSE_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
@@ -50,7 +51,8 @@ def patiently(
             continue  # somebody else's pause: to answer it with a pause of one's own would make both grow
         except ServerBusyError as error:
             # Just as long as the server says; told to come back at once, we would hammer it.
-            pause = error.back_off_seconds or _pause(attempt)
+            told = error.back_off_seconds or 0.0
+            pause = told if told >= _SHORTEST_PAUSE_SECONDS else _pause(attempt)
             until = clock.now() + timedelta(seconds=pause)
             share(until)
             if until > deadline:
