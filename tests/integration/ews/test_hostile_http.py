@@ -157,7 +157,7 @@ def test_retry_after_is_kept(connect):
 def test_web_mail_address_gets_the_right_one_proposed(connect):
     with serving(answering("", "302 Found", ["Location: /owa/auth/logon.aspx"])) as server:
         error = failure_of(connect(server.url("/owa/")))
-    assert "https://127.0.0.1/EWS/Exchange.asmx" in str(error)
+    assert f"https://127.0.0.1:{server.port}/EWS/Exchange.asmx" in str(error)
 
 
 def test_nothing_is_sent_to_the_host_of_a_redirect(connect):
