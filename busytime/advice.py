@@ -8,10 +8,11 @@ Pure: the standard library and pure modules only. No clock, no file, no server.
 
 import textwrap
 from collections.abc import Iterable
+from dataclasses import replace
 
 from busytime.errors import REASON_TEXTS, Reason
-from busytime.folder_path import parse_folder_path
-from busytime.granting import NOTHING_TO_GRANT, Finding, can_be_granted, roster_findings, showable, strongest
+from busytime.folder_path import FolderPath, PathKey, parse_folder_path
+from busytime.granting import NOTHING_TO_GRANT, ROOT, Finding, can_be_granted, roster_findings, showable, strongest
 from busytime.model import CalendarKind
 from busytime.permissions import Need, PermissionLevel, Verdict
 
@@ -39,7 +40,7 @@ def owner_sentence(finding: Finding) -> str:
         return _beyond_permission(finding)
     if finding.kind is CalendarKind.EXTERNAL:
         return _external(finding)
-    return f"{_opening(finding)}: {_clicks(finding)}."
+    return f"{_opening(finding)}: {_clicks(finding)}{_showing(finding)}."
 
 
 def _deed(finding: Finding) -> str:
@@ -157,6 +158,24 @@ def _clicks(finding: Finding) -> str:
     )
 
 
+def _showing(finding: Finding) -> str:
+    """Say what else has to be shown, so that the calendar can be found; only classic Outlook has a box for that."""
+    if not finding.way:
+        return ""
+    places = " and under ".join(map(_place_to_show, finding.way))
+    return (
+        f'; and so that {finding.grantee} can find it, also tick "Folder visible" for {finding.grantee}, which opens nothing, '
+        f"in classic Outlook under {places}, or ask your admin to"
+    )
+
+
+def _place_to_show(path: FolderPath) -> str:
+    if path == ROOT:
+        return 'Mail > right-click your address above the Inbox > "Folder Permissions"'
+    name = showable(" > ".join(name for name, _ in path.steps))
+    return f'Calendar > right-click "{name}" > "Properties" > "Permissions"'
+
+
 def owner_text(owner: str, findings: Iterable[Finding]) -> str:
     """Write a mail in plain text for one owner: all that concerns the owner, what to do first.
 
@@ -164,12 +183,23 @@ def owner_text(owner: str, findings: Iterable[Finding]) -> str:
         owner: The owner's address.
         findings: Findings of any owners; only this owner's are used, one for each calendar and connection.
     """
-    mine = strongest(finding for finding in findings if finding.owner.lower() == owner.lower())
+    mine = _each_way_once(strongest(finding for finding in findings if finding.owner.lower() == owner.lower()))
     todo = [finding for finding in mine if _asks(finding)]
     rest = [finding for finding in mine if not _asks(finding)]
     blocks = ["Hello,", _introduction(owner, mine, len(todo))]
     blocks += [_item(number, finding) for number, finding in enumerate([*todo, *rest], start=1)]
     return "\n\n".join([*blocks, *(_closing(todo) if todo else ()), "Thank you."]) + "\n"
+
+
+def _each_way_once(findings: Iterable[Finding]) -> list[Finding]:
+    """Keep what has to be shown at the first calendar that needs it."""
+    told: set[tuple[PathKey, str]] = set()
+    kept: list[Finding] = []
+    for finding in findings:
+        way = tuple(path for path in finding.way if (path.key, finding.grantee) not in told)
+        told |= {(path.key, finding.grantee) for path in way}
+        kept.append(replace(finding, way=way))
+    return kept
 
 
 def _asks(finding: Finding) -> bool:

@@ -52,6 +52,7 @@ class Discovery:
         owner: The address.
         sightings: Every calendar that was seen.
         beside_seen: Whether the mailbox's root let us look beside the calendar.
+        calendar_seen: Whether the default calendar showed itself.
         reason: Why nothing was seen; nothing is then concluded about what was there before.
         detail: A response code that goes with the reason.
     """
@@ -59,6 +60,7 @@ class Discovery:
     owner: str
     sightings: tuple[Sighting, ...] = ()
     beside_seen: bool = False
+    calendar_seen: bool = True
     reason: Reason | None = None
     detail: str | None = None
 
@@ -123,8 +125,9 @@ def discover_owner(gateway: CalendarGateway, owner: str) -> Discovery:
             _level(gateway, owner, folder_id),
         )
         for folder_id, folder in paths_of(listed.folders).items()
+        if folder or listed.calendar_seen
     )
-    return Discovery(owner, seen, listed.beside_seen)
+    return Discovery(owner, seen, listed.beside_seen, listed.calendar_seen)
 
 
 def discover_shared(gateway: CalendarGateway, known: Sequence[Calendar]) -> list[Discovery]:
@@ -217,4 +220,4 @@ def _state(calendar: KnownCalendar, seen: Sighting) -> SightingState:
 
 
 def _would_be_seen(calendar: KnownCalendar, discovery: Discovery) -> bool:
-    return discovery.beside_seen or not parse_folder_path(calendar.folder).beside
+    return discovery.beside_seen if parse_folder_path(calendar.folder).beside else discovery.calendar_seen

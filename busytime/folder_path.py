@@ -92,7 +92,7 @@ def resolve(path: FolderPath, folders: Sequence[FoundFolder]) -> FoundFolder | N
 
     Args:
         path: What to look for.
-        folders: As ``CalendarGateway.list_folders`` returns them: the default calendar first.
+        folders: As ``CalendarGateway.list_folders`` returns them: the default calendar, or its place, first.
 
     Returns:
         The folder, or ``None`` where the connection sees none of that name.
@@ -116,7 +116,7 @@ def paths_of(folders: Sequence[FoundFolder]) -> dict[str, str]:
     which a server lists folders may change from one answer to the next.
 
     Args:
-        folders: As ``CalendarGateway.list_folders`` returns them: the default calendar first.
+        folders: As ``CalendarGateway.list_folders`` returns them: the default calendar, or its place, first.
 
     Returns:
         The canonical path by folder id. Folders that no path reaches are left out: those whose parent is neither

@@ -6,12 +6,13 @@ Pure: the standard library and pure modules only. No clock, no file, no server.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from busytime.errors import Reason
-from busytime.folder_path import PathKey, parse_folder_path
+from busytime.folder_path import FolderPath, PathKey, parse_folder_path
 from busytime.model import CalendarKind, Role
 from busytime.permissions import Need, PermissionLevel, Verdict, needs_of, required_level
 from busytime.roster import CalendarRef, Roster
@@ -31,6 +32,19 @@ _RANKS = {
     PermissionLevel.DELEGATE: 5,
 }
 
+#: Levels that do not show that the folder is there; what Custom shows is not known.
+_HIDING = frozenset(
+    {
+        PermissionLevel.NONE,
+        PermissionLevel.FREE_BUSY_TIME_ONLY,
+        PermissionLevel.FREE_BUSY_DETAILS,
+        PermissionLevel.CUSTOM,
+    }
+)
+
+#: The root of a mailbox, which lies above the calendar and above what lies beside it.
+ROOT = FolderPath(beside=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -49,6 +63,7 @@ class Finding:
         pages: Names of the booking pages that need it.
         last_known: The verdict before the calendar became unreachable.
         last_known_at: When that was concluded.
+        way: Folders that have to be shown before the calendar can be found by its path; ``ROOT`` is the mailbox's root.
     """
 
     owner: str
@@ -63,6 +78,7 @@ class Finding:
     pages: tuple[str, ...] = ()
     last_known: Verdict | None = None
     last_known_at: datetime | None = None
+    way: tuple[FolderPath, ...] = ()
 
     @property
     def label(self) -> str:
@@ -105,13 +121,54 @@ def _join(group: list[Finding]) -> Finding:
     """Join what is said of one calendar."""
     first = max(group, key=lambda finding: (finding.verdict is not Verdict.GRANTED, can_be_granted(finding), rank(finding)))
     pages = {page: None for finding in group for page in finding.pages if finding.verdict is not Verdict.GRANTED}
-    fields = {name: getattr(first, name) for name in Finding.__dataclass_fields__}
-    return Finding(**fields | {"pages": tuple(pages) or first.pages})
+    way = {path.key: path for finding in group for path in finding.way}
+    return replace(first, pages=tuple(pages) or first.pages, way=tuple(way.values()))
 
 
 def rank(finding: Finding) -> int:
     """Return how much the required level lets a person do."""
     return _RANKS.get(finding.required, 0)
+
+
+def with_ways(findings: Sequence[Finding]) -> list[Finding]:
+    """Note at each sub-calendar that nobody has seen yet what else has to be shown, so that it can be found.
+
+    There is no call that lists what is shared: a folder is found by following its path, and a folder on the way that
+    is hidden ends it (``FindFolder``). Only the default calendar may stay hidden, where the root shows what hangs on it.
+
+    Args:
+        findings: All that is known, granted or not; what is seen, or is asked for at a level that shows it, is no more
+            to be shown.
+
+    Returns:
+        The findings in their order.
+    """
+    seen = {finding.place for finding in findings if _shows_itself(finding)}
+    return [replace(finding, way=tuple(_way(finding, seen))) if _is_sought(finding) else finding for finding in findings]
+
+
+def _shows_itself(finding: Finding) -> bool:
+    """Tell whether the folder is seen, or will be when what is asked for is granted."""
+    if finding.observed is not None and finding.observed not in _HIDING:
+        return True
+    return finding.required not in _HIDING and (finding.verdict is Verdict.GRANTED or can_be_granted(finding))
+
+
+def _is_sought(finding: Finding) -> bool:
+    """Tell whether it is a sub-calendar of which nothing was seen yet."""
+    unseen = finding.verdict in {None, Verdict.PENDING, Verdict.MISSING}
+    return finding.kind is CalendarKind.SUB and unseen and can_be_granted(finding)
+
+
+def _way(finding: Finding, seen: AbstractSet[tuple[str, PathKey, str]]) -> Iterator[FolderPath]:
+    path = parse_folder_path(finding.folder)
+    owner, _, grantee = finding.place
+    if path.beside or (owner, FolderPath().key, grantee) not in seen:
+        yield ROOT
+    for length in range(1, len(path.steps)):
+        above = FolderPath(path.beside, path.steps[:length])
+        if (owner, above.key, grantee) not in seen:
+            yield above
 
 
 def roster_findings(roster: Roster, grantee: str, kinds: Mapping[CalendarRef, CalendarKind] | None = None) -> Iterator[Finding]:

@@ -227,10 +227,13 @@ class FolderList:
     Args:
         folders: The default calendar first, then those below and beside it.
         beside_seen: Whether the mailbox's root let us look beside the calendar.
+        calendar_seen: Whether the default calendar shows itself; where it does not, the first entry only holds its
+            place, without a name.
     """
 
     folders: tuple[FoundFolder, ...]
     beside_seen: bool
+    calendar_seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,9 @@ class CalendarGateway(Protocol):
         """List the calendar folders below and beside the owner's default calendar that the connection can see.
 
         The default calendar itself is the first one, under the name it has there. Where the mailbox's root is
-        closed to the connection, only folders below the calendar come back, and the list says so.
+        closed to the connection, only folders below the calendar come back, and the list says so. Where the calendar
+        is closed and the root is not, what lies below and beside it comes back as far as its place can be told, and
+        the first entry only holds the calendar's place.
 
         Raises:
             MailboxNotFoundError, PermissionMissingError, FolderNotFoundError: As the server tells them apart.

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from busytime.errors import ConfigurationError
-from busytime.folder_path import Step, parse_folder_path
+from busytime.folder_path import FolderPath, Step, parse_folder_path
 from busytime.granting import UNSHOWABLE, Finding, can_be_granted, strongest
 from busytime.permissions import PermissionLevel
 from busytime.powershell_body import BODY, HEADER
@@ -25,6 +25,10 @@ _QUOTES = re.compile("['\u2018-\u201b]")
 #: What no script can grant, and what is granted through the others.
 _NOT_TO_BE_GRANTED = frozenset({PermissionLevel.NONE, PermissionLevel.CUSTOM, PermissionLevel.DELEGATE})
 
+#: The right to see that a folder is there, and nothing of what is in it. It is no level, and every level from Reviewer on
+#: has it.
+FOLDER_VISIBLE = "FolderVisible"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -33,29 +37,32 @@ class Row:
     Args:
         owner: The owner's address.
         beside: Whether the path begins beside the default calendar instead of below it.
-        steps: Folder names with their ordinals, outermost first; empty for the default calendar.
+        steps: Folder names with their ordinals, outermost first; empty for the default calendar, or, beside it, for
+            the mailbox's root.
         grantee: Address of the connection.
-        level: The level to grant, at least.
+        level: The level to grant, at least; or ``FOLDER_VISIBLE``.
     """
 
     owner: str
     beside: bool
     steps: tuple[Step, ...]
     grantee: str
-    level: PermissionLevel
+    level: str
 
 
 def rows_of(findings: Iterable[Finding]) -> list[Row]:
     """Return the permissions to grant: one for each calendar and connection, at the level that serves every need.
 
-    Findings that no permission cures are left out: no such mailbox, a group, another organisation, no answer.
+    What has to be shown before they can be found comes first. Findings that no permission cures are left out: no such
+    mailbox, a group, another organisation, no answer.
     """
-    return [_row(finding) for finding in strongest(finding for finding in findings if can_be_granted(finding))]
+    wanted = strongest(finding for finding in findings if can_be_granted(finding))
+    ways = {(it.owner, path.key, it.grantee): _row(it, path, FOLDER_VISIBLE) for it in wanted for path in it.way}
+    return [*ways.values(), *(_row(it, parse_folder_path(it.folder), it.required) for it in wanted)]
 
 
-def _row(finding: Finding) -> Row:
-    path = parse_folder_path(finding.folder)
-    return Row(finding.owner, path.beside, path.steps, finding.grantee, finding.required)
+def _row(finding: Finding, path: FolderPath, level: str) -> Row:
+    return Row(finding.owner, path.beside, path.steps, finding.grantee, level)
 
 
 def script_fault(finding: Finding) -> str | None:
@@ -116,13 +123,19 @@ def _literal(row: Row) -> str:
     """Write a row as a hash table of single-quoted strings."""
     fields = {
         "Owner": quote(row.owner),
-        "Place": quote("beside" if row.beside else "below"),
+        "Place": quote(_place(row)),
         "Names": _array(name for name, _ in row.steps),
         "Ordinals": _array(str(ordinal) for _, ordinal in row.steps),
         "Grantee": quote(row.grantee),
         "Level": quote(row.level),
     }
     return "@{ " + "; ".join(f"{name} = {value}" for name, value in fields.items()) + " }"
+
+
+def _place(row: Row) -> str:
+    if row.beside:
+        return "beside" if row.steps else "root"
+    return "below"
 
 
 def _array(texts: Iterable[str]) -> str:

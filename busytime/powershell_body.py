@@ -4,9 +4,9 @@ It holds no double-quoted string: nothing in it is ever expanded. Sources of wha
 Get-MailboxFolderStatistics and {Get,Add,Set}-MailboxFolderPermission in Microsoft's reference (a folder's identity is
 ``MAILBOX:\Folder\SubFolder``; AvailabilityOnly and LimitedDetails are the names of the two lowest levels of a calendar;
 without SendNotificationToUser and SharingPermissionFlags a delegate stays one). Not in that reference, but in scripts that
-admins published and use: a slash in a folder's name is shown in FolderPath as character 63743 (U+F8FF), and
-``MAILBOX:FolderId`` is an identity too, with which names that hold a slash or a backslash need no spelling at all
-(rakhesh.com, "Using FolderID for permission related tasks on mailbox folders").
+admins published and use: a slash in a folder's name is shown in FolderPath as character 63743 (U+F8FF);
+``MAILBOX:\`` is the mailbox's root; and ``MAILBOX:FolderId`` is an identity too, with which names that hold a slash or a
+backslash need no spelling at all (rakhesh.com, "Using FolderID for permission related tasks on mailbox folders").
 """
 
 HEADER = """\
@@ -17,6 +17,8 @@ Gives the mailbox of busytime the calendar permissions that it needs.
 
 .DESCRIPTION
 Rows: COUNT. Each row names a calendar, who is to get a permission there, and which.
+The permission FolderVisible opens nothing: it shows that a folder is there, and without it
+no calendar below that folder is found.
 A permission that is as high already, or higher, is left alone, so the script can be run again.
 It only adds and raises permissions of the mailboxes named as Grantee. It sends no mail.
 
@@ -97,6 +99,7 @@ function Select-CalendarFolder($Folders, $Wanted) {
 
 # The default calendar is looked up, because its name depends on the language of its owner: it may be Kalender.
 function Find-CalendarIdentity($Row) {
+    if ($Row.Place -eq 'root') { return ($Row.Owner + ':\') }
     $scoped = @(Get-CalendarFolder $Row.Owner 'Calendar')
     $default = @($scoped | Where-Object { [string]$_.FolderType -eq 'Calendar' })
     if ($default.Count -ne 1) { throw 'The mailbox has no default calendar. Its owner may never have signed in.' }
@@ -128,7 +131,7 @@ function Get-Level($Entries) {
     if ($Entries.Count -eq 0) { return '' }
     $rights = @($Entries | ForEach-Object { $_.AccessRights } | ForEach-Object { [string]$_ })
     if ($rights.Count -ne 1) { return 'Custom' }
-    if ($rights[0] -eq 'Contributor' -or $Order.ContainsKey($rights[0])) { return $rights[0] }
+    if ($rights[0] -eq 'Contributor' -or $rights[0] -eq 'FolderVisible' -or $Order.ContainsKey($rights[0])) { return $rights[0] }
     return 'Custom'
 }
 
@@ -141,6 +144,14 @@ function Get-GranteeLevel($Identity, $User) {
 
 # What is to be done with a row: Add, Set, Keep or ByHand.
 function Get-Decision($Held, $Everybody, $Level) {
+    if ($Level -eq 'FolderVisible') {
+        $now = $Held
+        if ($Held -eq '') { $now = $Everybody }
+        if ($now -eq 'FolderVisible' -or $now -eq 'Contributor' -or $Order[$now] -ge $Order['Reviewer']) { return 'Keep' }
+        if ($Held -eq '') { return 'Add' }
+        # The lowest two levels show free/busy times, which this right alone would take away.
+        if ($Held -eq 'None') { return 'Set' } else { return 'ByHand' }
+    }
     $wanted = $Order[$Level]
     if ($Held -eq '') {
         # An entry of its own replaces what everybody has, so a lower one would take something away.
@@ -148,6 +159,7 @@ function Get-Decision($Held, $Everybody, $Level) {
         return 'Add'
     }
     if ($Held -eq 'Custom') { return 'ByHand' }
+    if ($Held -eq 'FolderVisible') { if ($wanted -ge $Order['Reviewer']) { return 'Set' } else { return 'ByHand' } }
     # A Contributor may create and not read: a level that only reads would take the right to create away.
     if ($Held -eq 'Contributor') { if ($wanted -ge $Order['NoneditingAuthor']) { return 'Set' } else { return 'ByHand' } }
     if ($Order[$Held] -ge $wanted) { return 'Keep' }
@@ -185,6 +197,7 @@ $count = @{ 'added' = 0; 'raised' = 0; 'left alone' = 0; 'not done' = 0; 'failed
 foreach ($Row in $Rows) {
     $calendar = (@($Row.Owner) + @($Row.Names)) -join ' / '
     if ($Row.Place -eq 'beside') { $calendar = $calendar + ' (beside the calendar)' }
+    if ($Row.Place -eq 'root') { $calendar = $calendar + ' (the root of the mailbox)' }
     try { $outcome = [string](Invoke-Row $Row); $detail = '' }
     catch { $outcome = 'failed'; $detail = [string]$_.Exception.Message }
     if ($outcome -eq 'failed') { Write-Warning ($calendar + ': ' + $detail) }

@@ -168,13 +168,16 @@ def get_own_calendar(account: str) -> bytes:
     return wrap(service, service.get_payload([distinguished_folder("calendar", account)], None, "IdOnly"))
 
 
-def get_calendar(owner: str) -> bytes:
-    """Ask for the id, name and parent of an owner's default calendar (``GetFolder``)."""
+def get_distinguished(distinguished: str, owner: str) -> bytes:
+    """Ask for the id, name and parent of one of an owner's well-known folders (``GetFolder``).
+
+    Args:
+        distinguished: ``calendar`` or ``msgfolderroot``.
+        owner: Whose.
+    """
     service = services.GetFolder(account=library_account())
-    return wrap(
-        service,
-        service.get_payload([distinguished_folder("calendar", owner)], folder_fields("name", "parent_folder_id"), "IdOnly"),
-    )
+    folder = distinguished_folder(distinguished, owner)
+    return wrap(service, service.get_payload([folder], folder_fields("name", "parent_folder_id"), "IdOnly"))
 
 
 def find_folders(distinguished: str, owner: str, offset: int) -> bytes:

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from busytime.advice import owner_sentence, owner_text
 from busytime.errors import REASON_TEXTS, ConfigurationError
-from busytime.granting import NOTHING_TO_GRANT, can_be_granted, showable
+from busytime.granting import NOTHING_TO_GRANT, can_be_granted, showable, with_ways
 from busytime.granting import Finding as Grant
 from busytime.model import Calendar, RunStatus
 from busytime.outcomes import ValidationOutcome
@@ -69,10 +69,11 @@ def _grants(outcome: ValidationOutcome) -> list[Grant]:
         emails = {connection.id: connection.email for connection in unit.connections.all_open()}
         serving = unit.roster.serving()
         stored = unit.permissions.current()
-    return [
+    grants = [
         _grant(it.candidate, it.need, it.conclusion, _email(it.candidate, serving, emails), _last_known(it, stored))
         for it in outcome.findings
     ]
+    return with_ways(grants)
 
 
 def _email(candidate: Candidate, serving: dict[int, int | None], emails: dict[int, str]) -> str:
@@ -213,4 +214,4 @@ def _wanted(office: Workspace) -> list[Grant]:
             for need in candidate.needs:
                 verdict = stored.get((candidate.calendar.id, need))
                 grants.append(_grant(candidate, need, verdict.conclusion if verdict else None, connection.email))
-    return grants
+    return with_ways(grants)

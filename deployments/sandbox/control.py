@@ -21,7 +21,7 @@ from deployments.sandbox.limits import Limits
 from deployments.sandbox.model import MailboxKind
 from deployments.sandbox.organisation import DEFAULT, Organisation, UnknownError
 from deployments.sandbox.paths import split_path
-from deployments.sandbox.rights import LEVELS, Rights, custom_rights
+from deployments.sandbox.rights import FOLDER_VISIBLE, LEVELS, Rights, custom_rights
 
 Json = Any
 
@@ -77,13 +77,16 @@ class Control:
         return {}
 
     def permission(self, fields: Fields) -> Json:
-        """Set one person's level in one calendar."""
+        """Set one person's level in one calendar, or at the root of the mailbox (`..`), where it only shows the root."""
         folder = self.organisation.folder(fields.text("owner"), fields.text("folder", ""))
         grantee = fields.text("grantee").lower()
         level = fields.text("level")
-        if level not in LEVELS:
-            raise ValueError(f"level must be one of {', '.join(LEVELS)}")
         spelled_out = _custom(fields, level)
+        if level == FOLDER_VISIBLE:
+            # PowerShell grants it by this name; a permission list shows it as a level without a name.
+            level, spelled_out = "Custom", Rights(visible=True)
+        if level not in LEVELS:
+            raise ValueError(f"level must be one of {', '.join([*LEVELS, FOLDER_VISIBLE])}")
         folder.custom.pop(grantee, None)
         if spelled_out is not None:
             folder.custom[grantee] = spelled_out

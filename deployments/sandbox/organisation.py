@@ -194,12 +194,18 @@ class Organisation:
         if caller == folder.mailbox and folder.foreign_owner is None:
             return MAILBOX_OWNER
         if folder.is_calendar:
-            person = caller if caller in folder.permissions else DEFAULT
-            level = folder.permissions.get(person, "None")
-            return folder.custom.get(person, LEVELS[level]) if level == "Custom" else LEVELS[level]
+            return self._granted(caller, folder)
+        if folder.distinguished == "msgfolderroot" and self._granted(caller, folder).visible:
+            return ROOT_VISITOR
         if self.limits.root_visible and folder.number in {1, 2} and self._sees_any(caller, folder):
             return ROOT_VISITOR
         return LEVELS["None"]
+
+    @staticmethod
+    def _granted(caller: str, folder: Folder) -> Rights:
+        person = caller if caller in folder.permissions else DEFAULT
+        level = folder.permissions.get(person, "None")
+        return folder.custom.get(person, LEVELS[level]) if level == "Custom" else LEVELS[level]
 
     def _sees_any(self, caller: str, root: Folder) -> bool:
         folders = self.owner(root.mailbox).folders.values()

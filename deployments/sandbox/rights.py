@@ -102,6 +102,9 @@ LEVELS: dict[str, Rights] = {
     "delegate": _EDITOR,
 }
 
+# The right, below all levels, to see that a folder is there.
+FOLDER_VISIBLE = "FolderVisible"
+
 MAILBOX_OWNER = Rights(
     _FULL,
     visible=True,

@@ -94,6 +94,7 @@ class FakeFolder:
 class FakeOwner:
     """One mailbox. ``folders`` are by path below the calendar, the default calendar under the empty path.
 
+    ``root_shown`` is what the connection was granted at the mailbox's root, whatever the server's policy is.
     ``answer``, where set, is what the availability service says of it instead of its intervals. A ``group`` has busy
     time and no folders.
     """
@@ -104,6 +105,7 @@ class FakeOwner:
     merged_only: bool = False
     sick: bool = False
     group: bool = False
+    root_shown: bool = False
 
     @property
     def calendar(self) -> FakeFolder:

@@ -112,15 +112,23 @@ class InMemoryCalendarGateway(RightsAndWrites):
         found = self.owners.get(owner.lower())
         if found is None or found.group:
             raise MailboxNotFoundError(f"Looking for the calendar of {owner}: no such mailbox; check the roster.")
-        if not found.calendar.allowance.visible:
-            raise FolderNotFoundError(f"Looking for the calendar of {owner}: not there, or not to be seen; share it.")
-        visible = [
-            folder
+        root_seen = self.root_visible or found.root_shown
+        shown = [
+            FoundFolder(folder.folder_id, folder.parent_id, folder.name)
             for path, folder in found.folders.items()
-            if folder.allowance.visible and (self.root_visible or not path.startswith("../"))
+            if folder.allowance.visible and (root_seen or not path.startswith("../"))
         ]
-        folders = tuple(FoundFolder(folder.folder_id, folder.parent_id, folder.name) for folder in visible)
-        return FolderList(folders, beside_seen=self.root_visible)
+        calendar = found.calendar
+        if calendar.allowance.visible:
+            return FolderList(tuple(shown), beside_seen=root_seen)
+        # The hidden parent is the calendar, if there is one alone; of several nobody can tell.
+        places = {calendar.parent_id, *(folder.folder_id for folder in shown)}
+        hidden = {folder.parent_id for folder in shown} - places
+        place = FoundFolder(hidden.pop() if len(hidden) == 1 else "", calendar.parent_id, "")
+        placed = [folder for folder in shown if folder.parent_id in places | {place.folder_id}]
+        if not root_seen or not placed:
+            raise FolderNotFoundError(f"Looking for the calendar of {owner}: not there, or not to be seen; share it.")
+        return FolderList((place, *placed), beside_seen=True, calendar_seen=False)
 
     def read_calendar_view(self, folder_id: str, window: Window) -> list[Interval]:
         """Read one folder."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from busytime.folder_path import FolderPath
+from busytime.powershell import FOLDER_VISIBLE
 from tests.flows.harness import book
 from tests.flows.permitting import grant, revoke, tomorrow, validate, verdicts
 from tests.unit.advice.powershell_reader import parse_script_rows
@@ -18,21 +19,28 @@ def crowd(home, exchange, person):
     for owner in (main, team, bo):
         book(exchange, owner, tomorrow(8))
         revoke(exchange, owner)
-    places = [(bo, "Projects"), (bo, "../O'Brien"), (team, "Projects")]
+    places = [(bo, "Projects"), (bo, "../O'Brien"), (bo, "../Club"), (bo, "../Club/Board"), (team, "Projects")]
     for owner, folder in places:
         exchange.control("POST", "/calendars", {"owner": owner, "folder": folder})
         revoke(exchange, owner, folder)
     wanted = {(main, ""): "Editor", (team, "Projects"): "Editor", (bo, "Projects"): "Reviewer", (bo, "../O'Brien"): "Reviewer"}
-    wanted |= {(bo, ""): "FreeBusyTimeOnly"}
+    wanted |= {(bo, ""): "FreeBusyTimeOnly", (bo, "../Club/Board"): "Reviewer"}
     pages = [
         "  - name: talk",
         f"    main: {main}",
         f"    additional: [{team}/Projects]",
-        f'    busy: [{bo}, {bo}/Projects, "{bo}/../O\'Brien"]',
+        f'    busy: [{bo}, {bo}/Projects, "{bo}/../O\'Brien", {bo}/../Club/Board]',
     ]
     home.take_roster(pages=pages).ended(0)
     home.connect().ended(0)
     return wanted
+
+
+def shown_for(crowd):
+    """What only has to be shown, so that the calendars that are wanted can be found."""
+    return {(owner, ".."): FOLDER_VISIBLE for owner, folder in crowd if folder} | {
+        (owner, "../Club"): FOLDER_VISIBLE for owner, folder in crowd if folder == "../Club/Board"
+    }
 
 
 def advise(home, status=0):
@@ -45,31 +53,31 @@ def advise(home, status=0):
 
 
 def place_of(row):
-    return row.owner, str(FolderPath(row.beside, row.steps)) if row.steps else ""
+    return row.owner, str(FolderPath(row.beside, row.steps))
 
 
 def test_script_before_anyone_has_granted_names_the_whole_roster(home, exchange, crowd):
     rows, texts = advise(home)
-    assert {place_of(row): row.level for row in rows} == crowd
+    assert {place_of(row): row.level for row in rows} == crowd | shown_for(crowd)
     assert {row.grantee for row in rows} == {exchange.email}
     assert set(texts) == {owner for owner, _ in crowd}
     assert all(exchange.email in text for text in texts.values())
+    hidden = {owner for owner, _ in shown_for(crowd)}
+    assert {owner for owner, text in texts.items() if '"Folder visible"' in " ".join(text.split())} == hidden
 
 
-def test_following_the_script_turns_every_verdict_to_granted(home, exchange, crowd):
+@pytest.mark.parametrize("root_visible", [True, False])
+def test_following_the_script_turns_every_verdict_to_granted(home, exchange, crowd, root_visible):
+    exchange.control("POST", "/limits", {"root_visible": root_visible})
     before = validate(home, 3)
     assert {it["verdict"] for it in before.values()} == {"pending"}
     rows, _ = advise(home)
     needed = {(it["owner"], it["folder"]) for it in before.values()}
-    assert {place_of(row) for row in rows} == needed == set(crowd)
+    assert needed == set(crowd)
+    assert {place_of(row) for row in rows} == needed | set(shown_for(crowd))
     for row in rows:
         owner, folder = place_of(row)
         grant(exchange, owner, row.level, folder)
-    # Who may not see the calendar may see what lies below it only by its id.
-    bo = next(owner for (owner, _), level in crowd.items() if level == "Reviewer")
-    team = next(owner for owner, folder in crowd if folder and owner != bo)
-    for owner in (bo, team):
-        grant(exchange, owner, "Reviewer")
     assert {it["verdict"] for it in validate(home, 0).values()} == {"granted"}
     rows, texts = advise(home)
     assert (rows, texts) == ([], {})

@@ -69,6 +69,24 @@ def test_closed_root_is_said_and_costs_nothing_below(home, exchange, owner):
     assert home.query("SELECT folder FROM calendars WHERE missing_since IS NOT NULL") == []
 
 
+def test_calendars_are_found_without_the_default_one_of_which_nothing_is_concluded(home, exchange, owner):
+    before = told(discover(home, 0), owner)
+    revoke(exchange, owner)
+    for _ in range(2):
+        seen = told(discover(home, 0), owner)
+        assert seen == {folder: ("known", folder) for folder in before if folder}
+    exchange.control("DELETE", "/calendars", {"owner": owner, "folder": "../Beside"})
+    assert told(discover(home, 0), owner)["../Beside"] == ("missing", None)
+    # What lies below a calendar that hides itself may be hidden as well.
+    revoke(exchange, owner, "Projects")
+    exchange.control("POST", "/calendars", {"owner": owner, "folder": "Team"})
+    grant(exchange, owner, "Reviewer", "Team")
+    assert discover(home, 3)["failed"] == [{"owner": owner, "reason": "folder_not_found", "detail": "ErrorItemNotFound"}]
+    grant(exchange, owner, "Reviewer")
+    seen = told(discover(home, 0), owner)
+    assert (seen[""], seen["Team"]) == (("known", ""), ("found", "Team"))
+
+
 def test_renamed_calendar_is_the_same_and_a_new_one_may_take_its_name(home, exchange, owner):
     discover(home, 0)
     exchange.control("PATCH", "/calendars", {"owner": owner, "folder": "Projects", "name": "Plans"})

@@ -16,6 +16,7 @@ from busytime.errors import (
     UnsupportedServerError,
     WindowTooLargeError,
 )
+from busytime.folder_path import parse_folder_path, paths_of, resolve
 from busytime.model import BusyStatus, BusyTime, Window
 from tests.contract.gateway.worlds import WEEK, at
 
@@ -198,6 +199,57 @@ class GatewayContract:
     def test_folders_without_a_right(self, world):
         owner = world.owner()
         world.forbid(owner)
+        with pytest.raises((FolderNotFoundError, PermissionMissingError)):
+            world.gateway.list_folders(owner)
+
+    def test_closed_calendar_hides_nothing_that_the_root_shows(self, world):
+        owner = world.owner()
+        for path in ("Projects", "Projects/Alpha", "../Beside"):
+            world.add_folder(owner, path)
+        paths = paths_of(world.gateway.list_folders(owner).folders)
+        world.forbid(owner)
+        listed = world.gateway.list_folders(owner)
+        assert (listed.beside_seen, listed.calendar_seen) == (True, False)
+        assert paths_of(listed.folders) == paths
+        assert listed.folders[0].name == ""
+
+    @pytest.mark.parametrize("path", ["Projects", "../Beside"])
+    def test_one_folder_is_placed_without_the_calendar(self, world, path):
+        owner = world.owner()
+        world.add_folder(owner, path)
+        world.forbid(owner)
+        listed = world.gateway.list_folders(owner).folders
+        assert resolve(parse_folder_path(path), listed) == listed[1]
+        assert len(listed) == 2
+
+    def test_closed_calendar_in_a_closed_mailbox_hides_what_is_below_and_beside(self, world):
+        owner = world.owner()
+        world.add_folder(owner, "Projects")
+        world.add_folder(owner, "../Beside")
+        world.forbid(owner)
+        world.close_root()
+        with pytest.raises((FolderNotFoundError, PermissionMissingError)):
+            world.gateway.list_folders(owner)
+
+    def test_root_that_is_shown_to_the_connection_is_enough(self, world):
+        owner = world.owner()
+        world.add_folder(owner, "Projects")
+        world.add_folder(owner, "../Beside")
+        world.close_root()
+        world.show_root(owner)
+        assert world.gateway.list_folders(owner).beside_seen
+        world.forbid(owner)
+        listed = world.gateway.list_folders(owner)
+        assert set(paths_of(listed.folders).values()) == {"", "Projects", "../Beside"}
+
+    def test_where_several_parents_are_hidden_none_is_taken_for_the_calendar(self, world):
+        owner = world.owner()
+        for path in ("Projects", "Projects/Alpha", "Team", "../Beside"):
+            world.add_folder(owner, path)
+        world.forbid(owner)
+        world.forbid(owner, "Projects")
+        assert set(paths_of(world.gateway.list_folders(owner).folders).values()) == {"", "../Beside"}
+        world.forbid(owner, "../Beside")
         with pytest.raises((FolderNotFoundError, PermissionMissingError)):
             world.gateway.list_folders(owner)
 

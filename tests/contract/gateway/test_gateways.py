@@ -59,7 +59,7 @@ class TestEWSCalendarGateway(GatewayContract, RightsContract, GroupContract, Pro
     "envelope",
     [
         envelopes.get_own_calendar("busytime@corp.example"),
-        envelopes.get_calendar("o'hara&co@corp.example"),
+        envelopes.get_distinguished("calendar", "o'hara&co@corp.example"),
         envelopes.find_folders("calendar", "ana@corp.example", 0),
         envelopes.find_folders("msgfolderroot", "ana@corp.example", 500),
         envelopes.calendar_view("AAMk<&>", WEEK),

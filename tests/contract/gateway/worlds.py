@@ -78,6 +78,9 @@ class FakeWorld:
     def close_root(self):
         self.gateway.root_visible = False
 
+    def show_root(self, owner):
+        self.gateway.owners[owner].root_shown = True
+
     def forbid(self, owner, folder=""):
         self.gateway.owners[owner].folders[folder].level = "None"
 
@@ -196,6 +199,9 @@ class SandboxWorld:
 
     def close_root(self):
         self._sandbox.control("POST", "/limits", {"root_visible": False})
+
+    def show_root(self, owner):
+        self.grant(owner, "FolderVisible", "..")
 
     def forbid(self, owner, folder=""):
         for grantee in (self._sandbox.email, "Default"):

@@ -162,5 +162,29 @@ def test_a_folder_keeps_its_id_when_renamed_and_moved(client, sandbox, owner):
 
 def test_the_root_of_a_mailbox_can_be_closed(client, sandbox, owner):
     sandbox.control("POST", "/limits", {"root_visible": False})
-    assert client.get_folder(calendar_of(owner, "root")).codes == ["ErrorItemNotFound"]
+    for name in ("root", "msgfolderroot"):
+        assert client.get_folder(calendar_of(owner, name)).codes == ["ErrorItemNotFound"]
+        assert client.find_folder(calendar_of(owner, name)).codes == ["ErrorItemNotFound"]
     assert client.get_folder(calendar_of(owner)).codes == ["NoError"]
+
+
+def test_a_closed_root_can_be_shown_to_one_person_and_opens_nothing(client, sandbox, stranger, owner):
+    sandbox.control("POST", "/limits", {"root_visible": False})
+    sandbox.control("POST", "/calendars", {"owner": owner, "folder": "../Beside"})
+    grant(sandbox, owner, stranger.user, "FolderVisible", "..")
+    top = calendar_of(owner, "msgfolderroot")
+    assert stranger.get_folder(top).codes == ["NoError"]
+    assert granted(stranger.get_folder(top, "folder:EffectiveRights")) == NOTHING
+    assert stranger.find_folder(top).texts(".//t:DisplayName") == []
+    assert stranger.get_folder(calendar_of(owner, "root")).codes == ["ErrorItemNotFound"]
+    assert client.get_folder(top).codes == ["ErrorItemNotFound"]
+    grant(sandbox, owner, stranger.user, "None", "..")
+    assert stranger.get_folder(top).codes == ["ErrorItemNotFound"]
+
+
+def test_a_calendar_that_is_only_shown_cannot_be_read(sandbox, stranger, owner, book):
+    item = book()
+    grant(sandbox, owner, stranger.user, "FolderVisible")
+    assert granted(stranger.get_folder(calendar_of(owner), "folder:EffectiveRights")) == NOTHING
+    assert stranger.view(calendar_of(owner)).codes == ["ErrorAccessDenied"]
+    assert stranger.get_item(item).codes == ["ErrorAccessDenied"]

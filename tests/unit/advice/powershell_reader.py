@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from busytime.permissions import PermissionLevel
-from busytime.powershell import Row
+from busytime.powershell import FOLDER_VISIBLE, Row
 
 SINGLE = "'\u2018\u2019\u201a\u201b"
 DOUBLE = '"\u201c\u201d\u201e'
@@ -79,9 +79,11 @@ def parse_script_rows(script):
 
 
 def _row(fields):
-    assert fields["Place"] in {"below", "beside"}
     steps = tuple(zip(fields["Names"], map(int, fields["Ordinals"]), strict=True))
-    return Row(fields["Owner"], fields["Place"] == "beside", steps, fields["Grantee"], PermissionLevel(fields["Level"]))
+    assert fields["Place"] in ({"below", "beside"} if steps else {"below", "root"})
+    level = fields["Level"]
+    assert level == FOLDER_VISIBLE or level in set(PermissionLevel)
+    return Row(fields["Owner"], fields["Place"] != "below", steps, fields["Grantee"], level)
 
 
 def _value(tokens, at):

@@ -136,7 +136,7 @@ def test_end_of_a_window_is_rounded_up():
 def test_any_address_is_carried_or_refused(address):
     try:
         sent = etree.fromstring(envelopes.availability([address], WINDOW))
-        folder = etree.fromstring(envelopes.get_calendar(address))
+        folder = etree.fromstring(envelopes.get_distinguished("calendar", address))
     except ConfigurationError:
         assert not address.isprintable()
         return

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from busytime.errors import CalendarUnreadableError, MailboxNotFoundError, PermissionMissingError, Reason, WindowTooLargeError
+from busytime.errors import (
+    CalendarUnreadableError,
+    FolderNotFoundError,
+    MailboxNotFoundError,
+    PermissionMissingError,
+    Reason,
+    WindowTooLargeError,
+)
 from busytime.ews import envelopes
 from busytime.ews.body import Unreadable, parse_xml
 from busytime.ews.calendar_view import read_calendar_view
@@ -17,6 +24,7 @@ from busytime.ews.failures import Request
 from busytime.ews.folders import list_folders
 from busytime.ews.soap import NAMESPACES, Refusal, payload_of
 from busytime.ews.times import InstantCache, parse_instant
+from busytime.folder_path import paths_of
 from busytime.model import BusyStatus, FolderList, FoundFolder, Window
 from tests.unit.ews.answers import element
 
@@ -200,6 +208,42 @@ def test_closed_root_leaves_what_is_below(error):
     )
 
 
+def root():
+    return message("GetFolder", f"<m:Folders>{folder_xml('top', 'store', 'Oberste Ebene', 'IPF.Note')}</m:Folders>")
+
+
+def list_without_calendar(*shown):
+    transport = Canned(FolderNotFoundError(), root(), found(*shown))
+    return list_folders(transport, "ana@corp.example")
+
+
+def test_hidden_calendar_is_the_one_parent_that_is_neither_shown_nor_the_root():
+    listed = list_without_calendar(
+        folder_xml("a", "cal", "A"),
+        folder_xml("deep", "a", "Deep"),
+        folder_xml("b", "top", "B"),
+        folder_xml("mail", "top", "Inbox", "IPF.Note"),
+        folder_xml("in-mail", "mail", "In a mail folder that is shown"),
+        folder_xml("nowhere", "", "Its parent is not told"),
+    )
+    assert listed.folders[0] == FoundFolder("cal", "top", "")
+    assert paths_of(listed.folders) == {"cal": "", "a": "A", "deep": "A/Deep", "b": "../B"}
+    assert (listed.beside_seen, listed.calendar_seen) == (True, False)
+
+
+def test_of_two_hidden_parents_neither_is_taken_for_the_calendar():
+    a, c, b = folder_xml("a", "cal", "A"), folder_xml("c", "deleted", "C"), folder_xml("b", "top", "B")
+    assert paths_of(list_without_calendar(a, b, c).folders) == {"": "", "b": "../B"}
+    with pytest.raises(FolderNotFoundError):
+        list_without_calendar(a, c)
+
+
+@pytest.mark.parametrize("closed", [(PermissionMissingError(),), (root(), PermissionMissingError())])
+def test_refusal_of_the_calendar_stands_where_the_root_is_closed_too(closed):
+    with pytest.raises(FolderNotFoundError):
+        list_folders(Canned(FolderNotFoundError(), *closed), "ana@corp.example")
+
+
 def test_folders_come_by_page():
     transport = Canned(calendar(), found(folder_xml("a", "cal", "A"), last="false"), found(folder_xml("b", "cal", "B")), found())
     assert len(list_folders(transport, "ana@corp.example").folders) == 3
@@ -213,7 +257,10 @@ def test_calendar_of_no_mailbox_ends_the_listing():
 
 
 def test_owner_is_named_explicitly_in_every_folder_request():
-    for envelope in (envelopes.get_calendar("ana@corp.example"), envelopes.find_folders("calendar", "ana@corp.example", 0)):
+    for envelope in (
+        envelopes.get_distinguished("calendar", "ana@corp.example"),
+        envelopes.find_folders("calendar", "ana@corp.example", 0),
+    ):
         sent = etree.fromstring(envelope)
         assert [node.text for node in sent.iter("{*}EmailAddress")] == ["ana@corp.example"]
 

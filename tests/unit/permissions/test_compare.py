@@ -46,3 +46,9 @@ def test_calendar_beside_is_not_gone_where_nobody_could_look():
     before = [known(1, "../A", "a"), known(2, "B", "b")]
     closed = Discovery(OWNER, (), beside_seen=False)
     assert told(before, closed) == [("missing", 2, "B")]
+
+
+def test_nothing_below_a_calendar_that_hides_itself_is_gone():
+    before = [known(1, "../A", "a"), known(2, "B", "b"), known(3, "", "cal")]
+    hidden = Discovery(OWNER, (), beside_seen=True, calendar_seen=False)
+    assert told(before, hidden) == [("missing", 1, "../A")]
