@@ -49,6 +49,29 @@ class Reason(StrEnum):
     NOT_PROVEN = "not_proven"
     WRITE_DENIED = "write_denied"
     IS_A_GROUP = "is_a_group"
+    SLOT_TAKEN = "slot_taken"
+    MAIN_NOT_THERE = "main_not_there"
+    PAGE_BLOCKED = "page_blocked"
+    ANSWER_LOST = "answer_lost"
+    COPIED_BY_OWNER = "copied_by_owner"
+    FOREIGN_ITEM = "foreign_item"
+    CHANGED_MEANWHILE = "changed_meanwhile"
+    READ_BACK_DIFFERS = "read_back_differs"
+    GONE = "gone"
+    TOO_MANY_MAILBOXES = "too_many_mailboxes"
+    PACED = "paced"
+    AT_WORK_ELSEWHERE = "at_work_elsewhere"
+    GATE_CLOSED = "gate_closed"
+    DATABASE_RESTORED = "database_restored"
+    NOT_ON_ROSTER = "not_on_roster"
+    UNKNOWN_PAGE = "unknown_page"
+    VALUE_MISSING = "value_missing"
+    VALUE_UNREADABLE = "value_unreadable"
+    VALUE_TOO_LONG = "value_too_long"
+    CONTROL_CHARACTERS = "control_characters"
+    NO_UTC_OFFSET = "no_utc_offset"
+    KEY_RESERVED = "key_reserved"
+    REVISION_DIFFERS = "revision_differs"
     STOPPED = "stopped"
     UNEXPECTED = "unexpected"
 
@@ -108,6 +131,29 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.NOT_PROVEN: "the right to create is there; whether entries can be changed is not shown",
     Reason.WRITE_DENIED: "the server denied a write",
     Reason.IS_A_GROUP: "the address is a distribution list, not a person",
+    Reason.SLOT_TAKEN: "the slot is taken in the page's main or busy calendars",
+    Reason.MAIN_NOT_THERE: "it waits for the booking's entry in the main calendar",
+    Reason.PAGE_BLOCKED: "the page's main calendar may not be written to",
+    Reason.ANSWER_LOST: "the server's answer to a write was lost; the next push looks it up",
+    Reason.COPIED_BY_OWNER: "the owner copied the entry; the copy is left alone",
+    Reason.FOREIGN_ITEM: "the item does not carry this booking's marker, so it is not touched",
+    Reason.CHANGED_MEANWHILE: "the item was changed again and again while it was written",
+    Reason.READ_BACK_DIFFERS: "read back, the item is not as it was written",
+    Reason.GONE: "the item is no longer in the calendar",
+    Reason.TOO_MANY_MAILBOXES: "the server takes writes into fewer mailboxes at a time",
+    Reason.PACED: "it waits, because many mailboxes were written to in the last minutes",
+    Reason.AT_WORK_ELSEWHERE: "another process writes into this calendar now",
+    Reason.GATE_CLOSED: "the page's plan moves or cancels more than its gate allows",
+    Reason.DATABASE_RESTORED: "calendars hold entries that these tables have forgotten: the database was restored",
+    Reason.NOT_ON_ROSTER: "its calendar or its page left the roster",
+    Reason.UNKNOWN_PAGE: "the roster has no booking page of this name",
+    Reason.VALUE_MISSING: "a value is missing",
+    Reason.VALUE_UNREADABLE: "a value cannot be read",
+    Reason.VALUE_TOO_LONG: "a text is longer than it may be",
+    Reason.CONTROL_CHARACTERS: "a text holds control characters",
+    Reason.NO_UTC_OFFSET: "a time has no UTC offset",
+    Reason.KEY_RESERVED: "this key is kept for the product itself",
+    Reason.REVISION_DIFFERS: "this revision is stored with other values",
     Reason.STOPPED: "somebody stopped it",
     Reason.UNEXPECTED: "an error that busytime does not know; see the log",
 }
@@ -183,6 +229,12 @@ class UnsafePlanError(FatalError):
     """A plan changes more than its gate allows."""
 
 
+class RestoredDatabaseError(UnsafePlanError):
+    """Calendars hold entries that the tables have forgotten; nothing is written until somebody takes them over."""
+
+    default_reason = Reason.DATABASE_RESTORED
+
+
 class LockLostError(FatalError):
     """Another run took over this work while this process was frozen; nothing was written."""
 
@@ -210,6 +262,12 @@ class ServerBusyError(RetriableError):
 
 class PauseInForceError(ServerBusyError):
     """The server asked for a pause that is not over; nothing was sent, and nothing new was asked for."""
+
+
+class TooManyMailboxesError(ServerBusyError):
+    """The server takes no writes into further mailboxes for a while."""
+
+    default_reason = Reason.TOO_MANY_MAILBOXES
 
 
 class ServerUnavailableError(RetriableError):
@@ -246,6 +304,18 @@ class FolderNotFoundError(SkippableError):
     default_reason = Reason.FOLDER_NOT_FOUND
 
 
+class ConflictError(SkippableError):
+    """The item was changed since it was read."""
+
+    default_reason = Reason.CHANGED_MEANWHILE
+
+
+class ForeignItemError(SkippableError):
+    """The item does not carry the marker that it should; it is not touched."""
+
+    default_reason = Reason.FOREIGN_ITEM
+
+
 class WindowTooLargeError(SkippableError):
     """The window is too long for the server, or holds more items than it tells: ask in smaller windows."""
 
@@ -260,3 +330,5 @@ class CalendarUnreadableError(SkippableError):
 
 class AmbiguousWriteError(BusyTimeError):
     """A write may have happened; look it up by marker."""
+
+    default_reason = Reason.ANSWER_LOST
