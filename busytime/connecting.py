@@ -162,8 +162,14 @@ def open_secret(desk: Desk, connection: StoredConnection) -> Secret:
     return Secret.from_bytes(desk.vault.open(sealed, secret_identity(connection.id, version)))
 
 
-def probe(desk: Desk, connection: StoredConnection, gateway: CalendarGateway, run_id: int) -> None:
+def probe(desk: Desk, connection: StoredConnection, gateway: CalendarGateway, run_id: int | None = None) -> None:
     """Let the machine log on once, before anything else is sent.
+
+    Args:
+        desk: What to work with.
+        connection: Whose secret is used.
+        gateway: The server, seen with it, behind the breaker.
+        run_id: The run that asks for it; ``None`` where a command without a run does.
 
     Raises:
         BreakerOpenError: A log-on was refused before; nothing was sent.

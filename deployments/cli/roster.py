@@ -1,15 +1,20 @@
 """`busytime roster`: imports and lists the calendars and booking pages."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from busytime.errors import UnsafePlanError
-from busytime.roster import BookingPage, retirement_gate
+from busytime.roster import BookingPage, Roster, retirement_gate
 from busytime.roster_file import read_roster
-from deployments.cli.output import JsonOption, output, plain_table, print_json, show_help, shown
-from tasks.workspace import open_workspace
+from busytime.store.roster import RosterChanges
+from deployments.cli.output import JsonOption, messages, output, plain_table, print_json, show_help, shown
+from deployments.cli.running import waiting
+from tasks.groups import look_for_groups
+from tasks.workspace import Workspace, open_workspace
 
 commands = typer.Typer(
     help="The calendars and booking pages that busytime looks after.", invoke_without_command=True, callback=show_help
@@ -27,11 +32,40 @@ def import_roster(
     Example: busytime roster import roster.yaml
     """
     roster = read_roster(file)  # a bad file is refused before anything is opened
-    office = open_workspace()
+    with closing(open_workspace()) as office:
+        _refuse_groups(office, file, roster, quiet=as_json)
+        changes = _replace(office, file, roster, force=force)
+    if as_json:
+        calendars = {"added": changes.added, "kept": changes.kept, "retired": changes.retired}
+        print_json({"calendars": calendars, "booking_pages": changes.pages})
+        return
+    screen = output()
+    screen.print(
+        f"[green]Imported[/] {file.name}: {changes.added} calendars added, {changes.kept} kept, {changes.retired} retired; "
+        f"{changes.pages} booking pages."
+    )
+    screen.print("With the corporate connection, any page may use any of them; `pages: [...]` at a calendar limits it.")
+    screen.print("Next: [bold]busytime harvest[/].")
+
+
+def _refuse_groups(office: Workspace, file: Path, roster: Roster, *, quiet: bool) -> None:
+    """Refuse the file if it names a distribution list: one that a validation found, or one that the server tells of now."""
     with office.store.read() as unit:
-        groups = unit.permissions.groups()
-    if groups:
-        roster = read_roster(file, groups)
+        known = unit.permissions.groups()
+    with waiting("Looking for distribution lists among new owners ...", quiet=quiet):
+        search = look_for_groups(office, roster)
+    if groups := known | search.groups:
+        read_roster(file, groups)
+    if search.error is not None:
+        owners = "1 new owner" if search.unasked == 1 else f"{search.unasked} new owners"
+        messages().print(
+            f"[yellow]Distribution lists were not looked for[/] among {owners}; `busytime validate` will tell. "
+            f"Why: {escape(str(search.error))}",
+            soft_wrap=True,
+        )
+
+
+def _replace(office: Workspace, file: Path, roster: Roster, *, force: bool) -> RosterChanges:
     with office.store.write() as unit:
         before = len(unit.roster.calendars())
         changes = unit.roster.replace(roster, office.clock.now())
@@ -43,17 +77,7 @@ def import_roster(
         actor_id = unit.owners.id(office.desk.actor)
     details = {"added": changes.added, "kept": changes.kept, "retired": changes.retired, "pages": changes.pages}
     office.store.append_event("person:roster:imported", actor_id, details)
-    office.close()
-    if as_json:
-        print_json({"calendars": {key: details[key] for key in ("added", "kept", "retired")}, "booking_pages": changes.pages})
-        return
-    screen = output()
-    screen.print(
-        f"[green]Imported[/] {file.name}: {changes.added} calendars added, {changes.kept} kept, {changes.retired} retired; "
-        f"{changes.pages} booking pages."
-    )
-    screen.print("With the corporate connection, any page may use any of them; `pages: [...]` at a calendar limits it.")
-    screen.print("Next: [bold]busytime harvest[/].")
+    return changes
 
 
 @commands.command("list")

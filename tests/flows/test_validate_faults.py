@@ -218,5 +218,5 @@ def test_group_that_a_validation_found_is_refused_by_name_and_line_at_the_next_i
         assert (f"roster.yaml:{number}: {group} is a distribution list" in spared(refused)) is (group in line)
     connected(good, pages=page("talk", good))
     validate(home, 3)
-    # It is no longer on the roster, so nothing is known of it: only a validation can tell.
-    connected(good, group)
+    # It is no longer on the roster, so no verdict stands: the server is asked.
+    home.take_roster(good, group).ended(2)
