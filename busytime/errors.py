@@ -149,7 +149,7 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.UNKNOWN_PAGE: "the roster has no booking page of this name",
     Reason.VALUE_MISSING: "a value is missing",
     Reason.VALUE_UNREADABLE: "a value cannot be read",
-    Reason.VALUE_TOO_LONG: "a text is longer than it may be",
+    Reason.VALUE_TOO_LONG: "a text, or the booking itself, is longer than it may be",
     Reason.CONTROL_CHARACTERS: "a text holds control characters",
     Reason.NO_UTC_OFFSET: "a time has no UTC offset",
     Reason.KEY_RESERVED: "this key is kept for the product itself",
