@@ -310,12 +310,6 @@ class ConflictError(SkippableError):
     default_reason = Reason.CHANGED_MEANWHILE
 
 
-class ForeignItemError(SkippableError):
-    """The item does not carry the marker that it should; it is not touched."""
-
-    default_reason = Reason.FOREIGN_ITEM
-
-
 class WindowTooLargeError(SkippableError):
     """The window is too long for the server, or holds more items than it tells: ask in smaller windows."""
 

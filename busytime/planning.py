@@ -135,7 +135,7 @@ def make_plan(snapshot: Snapshot, *, forced_pages: Iterable[str] = ()) -> Plan:
     """
     changes = [change for booking in snapshot.bookings for change in plan_booking(snapshot, booking)]
     closed = {it.page: it for it in _judge_pages(snapshot, changes) if it.page not in set(forced_pages)}
-    order = sorted(changes, key=_order)
+    order = sorted(changes, key=in_order)
     return Plan(
         tuple(change for change in order if change.booking.page not in closed),
         tuple(change for change in order if change.booking.page in closed),
@@ -230,7 +230,8 @@ def _counts(entry: Entry, now: datetime) -> bool:
     return entry.item_id is not None and entry.state not in gone and entry.window is not None and entry.window.end > now
 
 
-def _order(change: PlannedChange) -> tuple[datetime, str, int, int]:
+def in_order(change: PlannedChange) -> tuple[datetime, str, int, int]:
+    """Return what changes are sorted by: time, booking, role and calendar."""
     window = change.booking.window or (change.entry.window if change.entry else None)
     start = window.start if window else datetime.min.replace(tzinfo=UTC)
     return start, change.booking.key, _ROLE_ORDER[change.role], change.calendar_id

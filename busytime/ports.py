@@ -3,15 +3,17 @@
 Protocols only. Implementations are named by their technology and live in their own package.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from busytime.bookings import CalendarItem, Claim, Draft, Ending, Entry, Intent, ItemName
 from busytime.coverage import CoverageChanges, CoverageRow
 from busytime.intervals import CurrentIntervals, IntervalChanges
 from busytime.model import BusyAnswer, FolderList, Interval, Invitation, SharedCalendar, Window
 from busytime.permissions import ItemRights, PermissionLevel, Rights
+from busytime.planning import PlannedChange, Snapshot
 
 
 class Clock(Protocol):
@@ -60,6 +62,70 @@ class UnitOfWork(Protocol):
     @property
     def instant(self) -> datetime:
         """The transaction's instant, later than any given out before."""
+
+
+class EntryBook(Protocol):
+    """The tables of pushing as one run uses them. Each call is one short transaction; what it wrote is final."""
+
+    def snapshot(self, keys: Collection[str] | None = None) -> Snapshot:
+        """Read what a plan is made from: of some bookings, or of all that are not over."""
+
+    def want(self, changes: Sequence[PlannedChange]) -> list[PlannedChange]:
+        """Give each planned change that has no entry yet one that is ``wanted``, and return all of them with theirs."""
+
+    def claim(self, calendar_id: int) -> Claim:
+        """Let this run alone write into a calendar, until it gives it back or its process is dead.
+
+        Some mailboxes in a few minutes is all that a pace allows; who would be one more is told to wait.
+        """
+
+    def hold(self, calendar_id: int) -> None:
+        """Give a sign of life of a claim, before something is sent after a pause.
+
+        Raises:
+            LockLostError: The calendar is no longer claimed by this run: another may have begun with it.
+        """
+
+    def release(self, calendar_id: int) -> None:
+        """Give a claimed calendar back."""
+
+    def intend(self, entry: Entry, intent: Intent) -> Entry:
+        """Commit what is about to be sent; the entry is ``intended`` from now on.
+
+        Raises:
+            LockLostError: The calendar is no longer claimed by this run.
+        """
+
+    def conclude(self, ending: Ending) -> None:
+        """Write how an attempt ended: the entry's row, and one row in ``changes``.
+
+        Raises:
+            LockLostError: As above.
+        """
+
+    def save(self, entries: Sequence[Entry]) -> None:
+        """Write entries as they were read back; no attempt, so no row in ``changes``."""
+
+    def taken_by_others(self, calendar_id: int, booking_key: str, window: Window, since: datetime) -> bool:
+        """Tell whether another booking's entry may lie in this window, although a reading at ``since`` need not show it.
+
+        Those that are ``intended`` or ``unknown`` count, and those that were written after the reading.
+        """
+
+    def known_revisions(self, keys: Collection[str]) -> dict[str, int]:
+        """Return the highest revision that the tables hold of each booking that they know, entries included."""
+
+    def mark_restored(self) -> None:
+        """Note that calendars hold entries which the tables have forgotten; no push writes until they are adopted."""
+
+    def deny_write(self, calendar_id: int, detail: str | None) -> None:
+        """Overrule the verdict of a calendar in which a write was denied."""
+
+    def prove_write(self, calendar_id: int) -> None:
+        """Settle the verdict of a calendar where only an entry that was written and read back could."""
+
+    def lower_pace(self) -> None:
+        """Learn that the server takes no more mailboxes in five minutes than were just written to."""
 
 
 class CalendarGateway(Protocol):
@@ -176,6 +242,75 @@ class CalendarGateway(Protocol):
         Raises:
             PermissionMissingError: The server denied one of the three.
             AmbiguousWriteError: An answer was lost; what may be left is removed by the next probe.
+        """
+
+    def read_items(self, owner: str, folder_id: str | None, window: Window) -> list[CalendarItem]:
+        """Read the items of one folder that overlap a window, with their markers: a calendar view, in one request.
+
+        Cancelled items are left out; free ones stay, without a status. Where the server does not tell markers in a
+        view, the items come without.
+
+        Args:
+            owner: Whose calendar.
+            folder_id: ``None`` addresses the owner's default calendar explicitly.
+            window: As for ``read_calendar_view``.
+
+        Raises:
+            SkippableError: As ``read_calendar_view`` does.
+        """
+
+    def find_entries(self, owner: str, folder_id: str | None, marker_key: str) -> list[CalendarItem]:
+        """Find the items of a folder that carry exactly this marker; the status is not asked for.
+
+        Args:
+            owner: Whose calendar.
+            folder_id: As above.
+            marker_key: ``INSTALLATION/BOOKING-KEY`` for one booking's, ``INSTALLATION/`` for all of an installation,
+                page by page.
+
+        Raises:
+            SkippableError: As the server tells them apart; nothing is concluded from it.
+        """
+
+    def read_entries(self, item_ids: Sequence[str]) -> list[CalendarItem | None]:
+        """Read time, version and marker of at most 100 items of one owner: one request, in the order asked.
+
+        Returns:
+            ``None`` for an item that the server did not show: it is gone, or may not be seen.
+        """
+
+    def create_entry(self, owner: str, folder_id: str | None, draft: Draft) -> ItemName:
+        """Create an item in an owner's folder, which is named explicitly: one request, never repeated.
+
+        Raises:
+            PermissionMissingError: The server denied it.
+            AmbiguousWriteError: It may have been created; only a search for its marker tells.
+            SkippableError: It was not created.
+            RetriableError: It surely was not created.
+        """
+
+    def change_entry(self, owner: str, name: ItemName, draft: Draft) -> ItemName:
+        """Bring an item's own properties (time, zone, title, place, text, revision) to a draft's: one request.
+
+        Args:
+            owner: Whose calendar, for messages.
+            name: Id, and the version that was read last.
+            draft: What it shall be.
+
+        Returns:
+            Its new version.
+
+        Raises:
+            ConflictError: It has another version now.
+            FolderNotFoundError: It is gone, or may not be seen.
+            AmbiguousWriteError, PermissionMissingError, SkippableError, RetriableError: As above.
+        """
+
+    def remove_entry(self, owner: str, item_id: str) -> None:
+        """Remove an item, recoverable for its owner where the server can do that; one that is gone is removed.
+
+        Raises:
+            AmbiguousWriteError, PermissionMissingError, SkippableError, RetriableError: As above.
         """
 
     def list_shared_calendars(self) -> list[SharedCalendar]:
