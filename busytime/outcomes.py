@@ -1,20 +1,42 @@
 """Outcomes: what a run came to, judged from what its steps returned. Pure rules."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from busytime.bookings import ChangeResult, EntryState
 from busytime.discovering import OwnerChanges, SeenInvitation
-from busytime.errors import BusyTimeError, FatalError, Reason
+from busytime.errors import BusyTimeError, FatalError, Reason, UnsafePlanError
 from busytime.harvesting import BatchResult, FailedCalendar
-from busytime.model import Calendar, RunStatus
+from busytime.model import Calendar, Outcome, RunStatus
 from busytime.permissions import Verdict
+from busytime.planning import Plan, PlannedChange, RefusedPage
 from busytime.verdicts import Finding
 
 #: No log-on is possible: somebody has to act before the next run can do better.
 LOGON_REASONS = frozenset(
     {Reason.LOGON_REFUSED, Reason.BREAKER_OPEN, Reason.ALLOWANCE_USED_UP, Reason.KEY_MISSING, Reason.NO_CONNECTION}
 )
+
+#: Outcomes after which an entry is where it should be.
+DONE = frozenset({Outcome.APPLIED, Outcome.ALREADY_APPLIED})
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesRead:
+    """What reading entries back came to.
+
+    Args:
+        changed: How many entries came into a new state, by state.
+        error: What ended the rest.
+        followed: How many bookings followed their owners.
+        refused_pages: Pages on which too many would have followed at once.
+    """
+
+    changed: Mapping[EntryState, int] = field(default_factory=dict)
+    error: BusyTimeError | None = None
+    followed: int = 0
+    refused_pages: tuple[RefusedPage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +47,7 @@ class HarvestOutcome:
         run_id: The run.
         status: How it ended.
         result: Its batches, added up.
+        entries: What became of the entries that were read back.
         reason: Why it was refused or failed.
         message: What the first error said, for a person.
     """
@@ -32,6 +55,7 @@ class HarvestOutcome:
     run_id: int
     status: RunStatus
     result: BatchResult = field(default_factory=BatchResult)
+    entries: EntriesRead = field(default_factory=EntriesRead)
     reason: Reason | None = None
     message: str | None = None
 
@@ -44,6 +68,7 @@ class HarvestOutcome:
             "opened": self.result.opened,
             "closed": self.result.closed,
             "failed": len(self.result.failed),
+            **{str(state): count for state, count in self.entries.changed.items()},
         }
 
 
@@ -98,6 +123,77 @@ class DiscoveryOutcome:
     message: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OwnerPush:
+    """What pushing one owner's entries came to.
+
+    Args:
+        results: How the changes ended, in the order of their endings; an entry may be in it again.
+        error: What ended the rest.
+        left: What is written down of the rest.
+    """
+
+    results: tuple[ChangeResult, ...]
+    error: BusyTimeError | None = None
+    left: tuple[ChangeResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PushOutcome:
+    """What a push came to.
+
+    Args:
+        run_id: The run.
+        status: How it ended.
+        changes: How each change ended, with its calendar, in the plan's order.
+        refused_pages: Pages that the gate refused.
+        reason: Why it was refused or failed.
+        message: What the first error said, for a person.
+    """
+
+    run_id: int
+    status: RunStatus
+    changes: tuple[tuple[ChangeResult, Calendar], ...] = ()
+    refused_pages: tuple[RefusedPage, ...] = ()
+    reason: Reason | None = None
+    message: str | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each outcome; kept with the run."""
+        found = Counter(result.outcome for result, _ in self.changes)
+        return {str(outcome): found[outcome] for outcome in Outcome if found[outcome]}
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What searching some calendars for entries came to: how many were taken over, and which calendars did not tell."""
+
+    entries: int
+    silent: tuple[Calendar, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResyncOutcome:
+    """What a re-sync came to.
+
+    Args:
+        run_id: The run.
+        status: How it ended.
+        adopted: How many entries were taken over.
+        silent: Calendars that did not tell what they hold; while there is one, nothing is pushed.
+        reason: Why it was refused or failed.
+        message: What the first error said, for a person.
+    """
+
+    run_id: int
+    status: RunStatus
+    adopted: int = 0
+    silent: tuple[Calendar, ...] = ()
+    reason: Reason | None = None
+    message: str | None = None
+
+
 def _first_error(probes: Sequence[object], steps: Sequence[object]) -> tuple[BusyTimeError | None, RunStatus | None]:
     """Return the error that says most of a run, and how the run ended if that error ended it.
 
@@ -111,13 +207,19 @@ def _first_error(probes: Sequence[object], steps: Sequence[object]) -> tuple[Bus
     errors = [step for step in ended if isinstance(step, BusyTimeError)]
     fatal = next((error for error in errors if isinstance(error, FatalError)), None)
     first = fatal or next(iter(errors), None)
+    if isinstance(first, UnsafePlanError):
+        return first, RunStatus.REFUSED
     if first is None or not (fatal or (probes and all(isinstance(step, BusyTimeError) for step in probes))):
         return first, None
     return first, RunStatus.REFUSED if first.reason in LOGON_REASONS else RunStatus.FAILED
 
 
 def judge_harvest(
-    run_id: int, probes: Sequence[object], batches: Sequence[object], unserved: Sequence[Calendar] = ()
+    run_id: int,
+    probes: Sequence[object],
+    batches: Sequence[object],
+    unserved: Sequence[Calendar] = (),
+    entries: Sequence[object] = (),
 ) -> HarvestOutcome:
     """Judge a harvest by what its steps returned or raised.
 
@@ -126,16 +228,25 @@ def judge_harvest(
         probes: For each connection the value that its probe returned, or its error.
         batches: For each batch its result, or its error.
         unserved: Calendars that no connection serves.
+        entries: What reading entries back came to, for each batch of them, or its error.
 
     Raises:
         BaseException: A step ended by an error that is none of ours.
     """
-    error, ended_as = _first_error(probes, batches)
+    parts = [step for step in entries if isinstance(step, EntriesRead)]
+    error, ended_as = _first_error(probes, [*batches, *entries, *(part.error for part in parts if part.error)])
     lost = tuple(FailedCalendar(calendar.owner, calendar.folder, Reason.NO_CONNECTION) for calendar in unserved)
     result = sum((step for step in batches if isinstance(step, BatchResult)), BatchResult(unknown=len(lost), failed=lost))
-    whole = error is None and not result.failed and not result.unknown
+    read = _added_up(parts)
+    whole = error is None and not result.failed and not result.unknown and not read.refused_pages
     status = ended_as or (RunStatus.COMPLETED if whole else RunStatus.COMPLETED_WITH_FAILURES)
-    return HarvestOutcome(run_id, status, result, error.reason if error else None, str(error) if error else None)
+    return HarvestOutcome(run_id, status, result, read, error.reason if error else None, str(error) if error else None)
+
+
+def _added_up(parts: Sequence[EntriesRead]) -> EntriesRead:
+    changed = sum((Counter(part.changed) for part in parts), Counter())
+    pages = tuple(page for part in parts for page in part.refused_pages)
+    return EntriesRead(changed, followed=sum(part.followed for part in parts), refused_pages=pages)
 
 
 def judge_validation(run_id: int, probes: Sequence[object], batches: Sequence[object]) -> ValidationOutcome:
@@ -154,6 +265,58 @@ def judge_validation(run_id: int, probes: Sequence[object], batches: Sequence[ob
     whole = error is None and all(finding.conclusion.verdict is Verdict.GRANTED for finding in findings)
     status = ended_as or (RunStatus.COMPLETED if whole else RunStatus.COMPLETED_WITH_FAILURES)
     return ValidationOutcome(run_id, status, findings, error.reason if error else None, str(error) if error else None)
+
+
+def judge_push(
+    run_id: int, plan: Plan, calendars: Mapping[int, Calendar], probes: Sequence[object], steps: Sequence[object]
+) -> PushOutcome:
+    """Judge a push by what its steps returned or raised.
+
+    Args:
+        run_id: The run.
+        plan: What was planned.
+        calendars: The calendars of the plan, by surrogate key.
+        probes: For each connection the value that its probe returned, or its error.
+        steps: For each owner and wave what its push came to, or its error.
+
+    Raises:
+        BaseException: A step ended by an error that is none of ours.
+    """
+    parts = [step for step in steps if isinstance(step, OwnerPush)]
+    error, ended_as = _first_error(probes, [*steps, *(part.error for part in parts if part.error)])
+    # The last word on each entry: a lost answer may have been looked up in the same run.
+    ended = {(it.booking_key, it.calendar_id): it for part in parts for it in (*part.results, *part.left)}
+    refused = [_as_result(change, Outcome.REFUSED, Reason.GATE_CLOSED) for change in plan.refused]
+    order = {(it.booking.key, it.calendar_id): number for number, it in enumerate((*plan.changes, *plan.refused))}
+    found = sorted([*ended.values(), *refused], key=lambda it: order.get((it.booking_key, it.calendar_id), len(order)))
+    whole = error is None and all(it.outcome in DONE for it in found)
+    status = ended_as or (RunStatus.COMPLETED if whole else RunStatus.COMPLETED_WITH_FAILURES)
+    reason, message = (error.reason, str(error)) if error else (Reason.GATE_CLOSED if refused else None, None)
+    shown = tuple((it, calendars[it.calendar_id]) for it in found if it.calendar_id in calendars)
+    return PushOutcome(run_id, status, shown, plan.refused_pages, reason, message)
+
+
+def _as_result(change: PlannedChange, outcome: Outcome, reason: Reason) -> ChangeResult:
+    return ChangeResult(change.booking.key, change.calendar_id, change.kind, outcome, reason)
+
+
+def judge_resync(run_id: int, probes: Sequence[object], parts: Sequence[object]) -> ResyncOutcome:
+    """Judge a re-sync by what its steps returned or raised.
+
+    Args:
+        run_id: The run.
+        probes: For each connection the value that its probe returned, or its error.
+        parts: For each batch of calendars what searching it came to, or its error.
+
+    Raises:
+        BaseException: A step ended by an error that is none of ours.
+    """
+    error, ended_as = _first_error(probes, parts)
+    found = [part for part in parts if isinstance(part, Adopted)]
+    silent = tuple(calendar for part in found for calendar in part.silent)
+    status = ended_as or (RunStatus.COMPLETED if error is None and not silent else RunStatus.COMPLETED_WITH_FAILURES)
+    reason, message = (error.reason, str(error)) if error else (None, None)
+    return ResyncOutcome(run_id, status, sum(part.entries for part in found), silent, reason, message)
 
 
 def judge_discovery(

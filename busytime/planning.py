@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from busytime.bookings import Booking, BookingState, ChangeKind, Entry, EntryState, OwnerChanges
 from busytime.errors import Reason
-from busytime.model import Role
+from busytime.model import Role, Window
 
 #: A page whose plan cancels or moves more than this share of at least so many future entries is refused.
 GATE_SHARE = 0.2
@@ -209,15 +209,20 @@ def _orphans(snapshot: Snapshot) -> Iterable[Entry]:
 
 
 def _judge_pages(snapshot: Snapshot, changes: Sequence[PlannedChange]) -> list[RefusedPage]:
+    future = _future_entries(snapshot)
+    disturbed = Counter(change.booking.page for change in changes if change.disturbs)
+    return [RefusedPage(page, count, future[page]) for page, count in disturbed.items() if is_too_much(count, future[page])]
+
+
+def _future_entries(snapshot: Snapshot) -> Counter[str]:
+    """Count each page's entries that are in a calendar, or were until their owner removed them, and are not over."""
     pages = {booking.key: booking.page for booking in snapshot.bookings}
-    future = Counter(
+    return Counter(
         pages[key]
         for key, entries in snapshot.entries.items()
         for entry in entries
         if key in pages and _counts(entry, snapshot.now)
     )
-    disturbed = Counter(change.booking.page for change in changes if change.disturbs)
-    return [RefusedPage(page, count, future[page]) for page, count in disturbed.items() if is_too_much(count, future[page])]
 
 
 def is_too_much(disturbed: int, future: int) -> bool:
@@ -225,9 +230,48 @@ def is_too_much(disturbed: int, future: int) -> bool:
     return future >= GATE_ENTRIES and disturbed > GATE_SHARE * future
 
 
+@dataclass(frozen=True, slots=True)
+class FollowedChange:
+    """A booking that follows what its owner did with the entry in the main calendar.
+
+    Args:
+        booking: The booking as it stands.
+        entry: The entry, moved or removed.
+        window: The new time; ``None`` where the owner removed it.
+    """
+
+    booking: Booking
+    entry: Entry
+    window: Window | None
+
+
+def plan_following(snapshot: Snapshot) -> tuple[list[FollowedChange], list[RefusedPage]]:
+    """Plan which bookings follow their owners, on pages that want it; the same gate looks at each page."""
+    found: dict[str, list[FollowedChange]] = {}
+    for booking in snapshot.bookings:
+        page = snapshot.pages.get(booking.page)
+        if page is None or page.owner_changes is not OwnerChanges.FOLLOW or booking.state is not BookingState.SCHEDULED:
+            continue
+        for entry in snapshot.entries.get(booking.key, ()):
+            # A later revision of the guest's overrules what the owner did with an earlier one.
+            if entry.calendar_id == page.main and entry.revision == booking.revision:
+                found.setdefault(page.name, []).extend(_followed(booking, entry))
+    future = _future_entries(snapshot)
+    refused = [RefusedPage(name, len(it), future[name]) for name, it in found.items() if is_too_much(len(it), future[name])]
+    closed = {it.page for it in refused}
+    return [it for name, changes in found.items() if name not in closed for it in changes], refused
+
+
+def _followed(booking: Booking, entry: Entry) -> Iterable[FollowedChange]:
+    if entry.state is EntryState.MOVED_BY_OWNER and entry.window is not None:
+        yield FollowedChange(booking, entry, entry.window)
+    elif entry.state is EntryState.REMOVED_BY_OWNER:
+        yield FollowedChange(booking, entry, None)
+
+
 def _counts(entry: Entry, now: datetime) -> bool:
-    gone = {EntryState.CANCELLED, EntryState.REMOVED_BY_OWNER}
-    return entry.item_id is not None and entry.state not in gone and entry.window is not None and entry.window.end > now
+    there = entry.item_id is not None or entry.state is EntryState.REMOVED_BY_OWNER
+    return there and entry.state is not EntryState.CANCELLED and entry.window is not None and entry.window.end > now
 
 
 def in_order(change: PlannedChange) -> tuple[datetime, str, int, int]:

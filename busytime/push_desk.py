@@ -6,7 +6,7 @@ Whatever is read of a folder passes here, so that a restored database is noticed
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol, TypeVar
 
 from busytime.bookings import CalendarItem, Draft, ItemName, booking_key_of, marker_key
@@ -16,6 +16,8 @@ from busytime.model import BusyStatus, Calendar, CalendarKind, Window
 from busytime.ports import CalendarGateway, Clock, EntryBook
 
 T = TypeVar("T")
+
+_ITEMS_A_REQUEST = 100
 
 
 class Asking(Protocol):
@@ -31,7 +33,7 @@ class PushDesk:
 
     Args:
         calendar: Where the entries are.
-        gateway: The server, through the calendar's connection.
+        open_gateway: Opens the server, through the calendar's connection; called only when it is asked something.
         book: The tables.
         clock: Tells the time.
         ask: Sends with patience.
@@ -42,7 +44,7 @@ class PushDesk:
     """
 
     calendar: Calendar
-    gateway: CalendarGateway
+    open_gateway: Callable[[], CalendarGateway]
     book: EntryBook
     clock: Clock
     ask: Asking
@@ -51,6 +53,11 @@ class PushDesk:
     new_attempt_id: Callable[[], str]
     window_days: int | None = None
     _folder_id: str | None = field(default=None, init=False)
+
+    @cached_property
+    def gateway(self) -> CalendarGateway:
+        """The server."""
+        return self.open_gateway()
 
     @property
     def folder_id(self) -> str | None:
@@ -100,9 +107,23 @@ class PushDesk:
         self.check_known(items)
         return items
 
+    def find_all(self) -> list[CalendarItem]:
+        """Find all items of the folder that carry this installation's marker, known or not.
+
+        Raises:
+            SkippableError: The folder cannot be searched; nothing is known.
+        """
+        marker = marker_key(self.installation_id, "")
+        return self.ask(partial(self.gateway.find_entries, self.calendar.owner, self.folder_id, marker))
+
+    def read_many(self, item_ids: Sequence[str]) -> list[CalendarItem | None]:
+        """Read items by their ids, a hundred at a time, in the order asked; ``None`` where the server shows none."""
+        parts = [item_ids[start : start + _ITEMS_A_REQUEST] for start in range(0, len(item_ids), _ITEMS_A_REQUEST)]
+        return [item for part in parts for item in self.ask(partial(self.gateway.read_entries, part))]
+
     def read(self, item_id: str) -> CalendarItem | None:
         """Read one item by its id; ``None`` where the server shows none."""
-        (item,) = self.ask(partial(self.gateway.read_entries, [item_id]))
+        (item,) = self.read_many([item_id])
         return item
 
     def check_known(self, items: Iterable[CalendarItem]) -> None:

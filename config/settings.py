@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     batch_deadline_seconds: Annotated[float, Field(gt=0, le=3600, description="Deadline of one batch of calendars.")] = 300.0
     max_answer_bytes: Annotated[int, Field(ge=1024, description="Largest unpacked answer, in bytes.")] = 64 * 2**20
 
+    mailboxes_in_five_minutes: Annotated[
+        int | None,
+        Field(ge=1, description="Mailboxes that a push writes to in five minutes, at most; default: as many as there are."),
+    ] = None
+
     lockout_threshold: Annotated[int, Field(ge=2, le=1000, description="Refused log-ons at which the directory locks.")] = 5
     lockout_window_minutes: Annotated[int, Field(ge=1, le=100_000, description="How long it counts them.")] = 30
 

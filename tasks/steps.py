@@ -63,10 +63,10 @@ def patient(office: Workspace, connection: StoredConnection, action: Callable[[]
             unit.connections.back_off(connection.id, until)
 
     deadline = office.clock.now() + timedelta(seconds=office.settings.batch_deadline_seconds)
-    return patiently(action, shared_until=shared_until, share=share, clock=office.clock, deadline=deadline, sleep=_pause)
+    return patiently(action, shared_until=shared_until, share=share, clock=office.clock, deadline=deadline, sleep=pause)
 
 
-def _pause(seconds: float) -> None:
+def pause(seconds: float) -> None:
     """Wait, but not for a run that is being stopped: its threads would keep the process for minutes."""
     if STOPPING.wait(seconds):
         raise StoppedError("The run was stopped while it waited for the server.", reason=Reason.STOPPED)

@@ -44,7 +44,7 @@ class ValidationBatch:
 def list_validation_batches(run: OpenRun, locks: Sequence[HeldLock], *, probe_write: bool) -> list[ValidationBatch]:
     """Cut the calendars of the connections that answered into batches; verdicts that nobody needs any more are closed."""
     office = workspace()
-    parts: list[tuple[HeldLock, Sequence[Candidate]]] = []
+    batches: list[ValidationBatch] = []
     for lock in locks:
         with office.store.write() as unit:
             office.store.check_lock(unit, lock.name, lock.holder)
@@ -55,8 +55,16 @@ def list_validation_batches(run: OpenRun, locks: Sequence[HeldLock], *, probe_wr
             idle = [it.id for place, it in stored.items() if place not in wanted]
             if idle:
                 unit.permissions.close(idle, run.run_id, unit.instant)
-        parts += [(lock, candidates[start : start + _BATCH_SIZE]) for start in range(0, len(candidates), _BATCH_SIZE)]
-    return [ValidationBatch(number, run.run_id, lock, tuple(part), probe_write) for number, (lock, part) in enumerate(parts)]
+        batches += cut_batches(run.run_id, lock, candidates, first=len(batches), probe_write=probe_write)
+    return batches
+
+
+def cut_batches(
+    run_id: int, lock: HeldLock, candidates: Sequence[Candidate], *, first: int, probe_write: bool
+) -> list[ValidationBatch]:
+    """Cut a connection's candidates into batches, numbered from ``first``."""
+    parts = [tuple(candidates[start : start + _BATCH_SIZE]) for start in range(0, len(candidates), _BATCH_SIZE)]
+    return [ValidationBatch(number, run_id, lock, part, probe_write) for number, part in enumerate(parts, start=first)]
 
 
 @task(name="validate_batch", **RETRIED)
