@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from busytime.bookings import CalendarItem, Entry
+from busytime.bookings import CalendarItem, ChangeKind, Entry
 from busytime.model import BusyStatus, Interval, Window
 
 
@@ -28,8 +28,8 @@ def sort_out(items: Sequence[CalendarItem], entry: Entry) -> Sighting:
     """Tell the entry's item from its twins and copies.
 
     The item whose id is stored is ours. Without it, of those that have the intended time and were made after the intent,
-    the oldest. A twin is a request's late effect only if it has exactly the time that was sent and was made after the
-    intent; everything else is a copy.
+    the oldest. A twin is a request's late effect only if the request was to create an entry, and it has exactly the time
+    that was sent and was made after the intent; everything else is a copy.
 
     Args:
         items: All items of the folder with this marker.
@@ -45,9 +45,11 @@ def sort_out(items: Sequence[CalendarItem], entry: Entry) -> Sighting:
 
 
 def _was_sent(item: CalendarItem, entry: Entry) -> bool:
-    """Tell whether an item can be the effect of the entry's last request."""
+    """Tell whether an item can have been made by the entry's last request."""
     intent = entry.intent
-    if intent is None or item.created_at is None or not has_time(item, intent.window):
+    if intent is None or intent.kind is not ChangeKind.CREATE:
+        return False
+    if item.created_at is None or not has_time(item, intent.window):
         return False
     return item.created_at >= intent.at.replace(microsecond=0)  # servers tell whole seconds
 
