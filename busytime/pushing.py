@@ -150,7 +150,7 @@ class _Chunk:
         booking, page = change.booking, self._snapshot.pages.get(change.booking.page)
         if change.kind is ChangeKind.CANCEL or page is None or booking.window is None:
             return None
-        return Slot(booking, booking.window, page)
+        return Slot(booking, booking.window, page, decides=change.role is Role.MAIN)
 
     def _push(self, task: Task, slot: Slot | None) -> ChangeResult:
         if task.entry.state is EntryState.INTENDED:

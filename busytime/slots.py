@@ -20,11 +20,19 @@ _READ_DEADLINE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A time that a booking wants in its main calendar."""
+    """A time that a booking wants in a calendar of its page.
+
+    Args:
+        booking: The booking.
+        window: Its time.
+        page: Its page.
+        decides: Whether this calendar is the page's main one, in which it is decided whether the slot is free.
+    """
 
     booking: Booking
     window: Window
     page: PageRules
+    decides: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,8 @@ class Slots:
             own: The booking's own item in the main calendar, which does not count.
             entries: The booking's entries; those in busy calendars do not count either.
         """
+        if slot.page.allow_conflicts:
+            return None
         reading = self._fresh()
         if isinstance(reading.items, SkippableError):
             return reading.items.reason, reading.items.detail
@@ -76,8 +86,6 @@ class Slots:
             answer = reading.busy.get(calendar_id, Unanswered(Reason.NO_CONNECTION))
             if isinstance(answer, Unanswered):
                 return answer.reason, answer.detail
-        if slot.page.allow_conflicts:
-            return None
         free = not is_taken(reading.items, own, slot.window, self._desk.busy_statuses)
         free = free and all(self._is_free(reading, calendar_id, slot, entries) for calendar_id in slot.page.busy)
         # What another attempt has just written, or may have, no reading needs to show.
@@ -108,7 +116,8 @@ class Slots:
             items: Sequence[CalendarItem] | SkippableError = self._desk.view(windows)
         except SkippableError as error:
             return _Reading(now, error, {})
-        busy = sorted({place for slot in self._left for place in slot.page.busy if not slot.page.allow_conflicts})
+        deciding = [slot for slot in self._left if slot.decides and not slot.page.allow_conflicts]
+        busy = sorted({place for slot in deciding for place in slot.page.busy})
         served = [self._calendars[place] for place in busy if place in self._calendars]
         if not served:
             return _Reading(now, items, {})
