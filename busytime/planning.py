@@ -163,6 +163,8 @@ def plan_booking(snapshot: Snapshot, booking: Booking) -> list[PlannedChange]:
 
 def _is_over(booking: Booking, entry: Entry | None, now: datetime) -> bool:
     windows = [booking.window, entry.window if entry else None]
+    if entry is not None and entry.lost and entry.intent is not None:
+        windows.append(entry.intent.window)  # there an item may be that nobody has seen
     return all(window is None or window.end <= now for window in windows)
 
 
@@ -209,20 +211,25 @@ def _orphans(snapshot: Snapshot) -> Iterable[Entry]:
 
 
 def _judge_pages(snapshot: Snapshot, changes: Sequence[PlannedChange]) -> list[RefusedPage]:
-    future = _future_entries(snapshot)
-    disturbed = Counter(change.booking.page for change in changes if change.disturbs)
+    future = Counter(page for page, entry in _future_entries(snapshot) if _is_there(entry))
+    disturbed = Counter(it.booking.page for it in changes if it.disturbs and it.entry and _is_future(it.entry, snapshot.now))
     return [RefusedPage(page, count, future[page]) for page, count in disturbed.items() if is_too_much(count, future[page])]
 
 
-def _future_entries(snapshot: Snapshot) -> Counter[str]:
-    """Count each page's entries that are in a calendar, or were until their owner removed them, and are not over."""
+def _future_entries(snapshot: Snapshot) -> Iterable[tuple[str, Entry]]:
+    """Yield each page's entries that are not over."""
     pages = {booking.key: booking.page for booking in snapshot.bookings}
-    return Counter(
-        pages[key]
-        for key, entries in snapshot.entries.items()
-        for entry in entries
-        if key in pages and _counts(entry, snapshot.now)
-    )
+    for key, entries in snapshot.entries.items():
+        if key in pages:
+            yield from ((pages[key], entry) for entry in entries if _is_future(entry, snapshot.now))
+
+
+def _is_future(entry: Entry, now: datetime) -> bool:
+    return entry.window is not None and entry.window.end > now
+
+
+def _is_there(entry: Entry) -> bool:
+    return entry.item_id is not None and entry.state not in {EntryState.CANCELLED, EntryState.REMOVED_BY_OWNER}
 
 
 def is_too_much(disturbed: int, future: int) -> bool:
@@ -256,7 +263,8 @@ def plan_following(snapshot: Snapshot) -> tuple[list[FollowedChange], list[Refus
             # A later revision of the guest's overrules what the owner did with an earlier one.
             if entry.calendar_id == page.main and entry.revision == booking.revision:
                 found.setdefault(page.name, []).extend(_followed(booking, entry))
-    future = _future_entries(snapshot)
+    # What owners removed is among what is followed, so it counts beside what is in a calendar.
+    future = Counter(page for page, it in _future_entries(snapshot) if _is_there(it) or it.state is EntryState.REMOVED_BY_OWNER)
     refused = [RefusedPage(name, len(it), future[name]) for name, it in found.items() if is_too_much(len(it), future[name])]
     closed = {it.page for it in refused}
     return [it for name, changes in found.items() if name not in closed for it in changes], refused
@@ -267,11 +275,6 @@ def _followed(booking: Booking, entry: Entry) -> Iterable[FollowedChange]:
         yield FollowedChange(booking, entry, entry.window)
     elif entry.state is EntryState.REMOVED_BY_OWNER:
         yield FollowedChange(booking, entry, None)
-
-
-def _counts(entry: Entry, now: datetime) -> bool:
-    there = entry.item_id is not None or entry.state is EntryState.REMOVED_BY_OWNER
-    return there and entry.state is not EntryState.CANCELLED and entry.window is not None and entry.window.end > now
 
 
 def in_order(change: PlannedChange) -> tuple[datetime, str, int, int]:
