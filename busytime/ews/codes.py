@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from busytime.errors import (
     AuthenticationError,
     BusyTimeError,
+    ConflictError,
     FatalError,
     FolderNotFoundError,
     MailboxNotFoundError,
@@ -18,6 +19,7 @@ from busytime.errors import (
     ServerBusyError,
     SkippableError,
     SpoiltAnswerError,
+    TooManyMailboxesError,
     UnsupportedServerError,
     WindowTooLargeError,
 )
@@ -52,14 +54,26 @@ _UNAVAILABLE = Ruling(SpoiltAnswerError, Reason.MAILBOX_UNAVAILABLE)
 
 _REFUSED_HERE = Ruling(SkippableError, Reason.SERVER_ERROR)
 
-#: A search that this server cannot do, or not in this form.
+#: A search, or a question for a property of ours, that this server cannot answer, or not in this form.
 _SEARCH_REFUSED = (
     "ErrorUnsupportedPathForQuery ErrorInvalidRestriction ErrorUnsupportedQueryFilter ErrorContainsFilterWrongType"
     " ErrorInvalidPropertyForExists ErrorUnsupportedPropertyDefinition ErrorInvalidExtendedProperty"
-    " ErrorRestrictionTooComplex ErrorRestrictionTooLong ErrorQueryFilterTooLong"
+    " ErrorRestrictionTooComplex ErrorRestrictionTooLong ErrorQueryFilterTooLong ErrorInvalidPropertyRequest"
+    " ErrorUnsupportedMapiPropertyType ErrorNoPropertyTagForCustomProperties"
 )
 #: A removal that leaves the item recoverable, where the server cannot do that.
 _SOFT_DELETE_REFUSED = "ErrorInvalidOperation ErrorCannotDeleteObject ErrorDeleteItemsFailed ErrorMoveCopyFailed"
+#: A time zone that this server does not know.
+_ZONE_REFUSED = "ErrorCalendarInvalidTimeZone ErrorTimeZone"
+#: The server says that it did not reach the mailbox, so nothing can have been changed there. Codes that may also come
+#: from the middle of an operation (a store that fails over, a proxied request that broke off) are not among them.
+_NOT_REACHED = (
+    "ErrorMailboxMoveInProgress ErrorMailboxLogonFailed ErrorLogonAsNetworkServiceFailed ErrorServiceDiscoveryFailed"
+    " ErrorProxyServiceDiscoveryFailed ErrorAutoDiscoverFailed ErrorNoRespondingCASInDestinationSite"
+    " ErrorNoApplicableProxyCASServersAvailable ErrorNoDestinationCASDueToKerberosRequirements"
+    " ErrorNoDestinationCASDueToSSLRequirements ErrorNoDestinationCASDueToVersionMismatch ErrorCrossSiteRequest"
+    " ErrorInvalidCrossForestCredentials"
+)
 
 _TABLE: tuple[tuple[Ruling, str], ...] = (
     (
@@ -75,7 +89,12 @@ _TABLE: tuple[tuple[Ruling, str], ...] = (
             " ErrorWrongServerVersion ErrorWrongServerVersionDelegate"
         ),
     ),
-    (_BUSY, "ErrorServerBusy ErrorExceededConnectionCount ErrorTooManyObjectsOpened"),
+    (_BUSY, "ErrorServerBusy ErrorExceededConnectionCount"),
+    (
+        # Met by delegated writes into many mailboxes; a reading is only asked to wait.
+        Ruling(TooManyMailboxesError, Reason.TOO_MANY_MAILBOXES, Reason.SERVER_BUSY),
+        "ErrorTooManyObjectsOpened",
+    ),
     (
         Ruling(MailboxNotFoundError, Reason.MAILBOX_NOT_FOUND),
         (
@@ -99,18 +118,33 @@ _TABLE: tuple[tuple[Ruling, str], ...] = (
             " ErrorInvalidIdMonikerTooLong ErrorInvalidIdXml ErrorCannotUseItemIdForFolderId"
             " ErrorCalendarFolderIsInvalidForCalendarView ErrorInvalidFolderTypeForOperation"
             " ErrorSavedItemFolderNotFound ErrorCannotCreateCalendarItemInNonCalendarFolder"
+            " ErrorCalendarCannotUpdateDeletedItem"
         ),
     ),
     (Ruling(FolderNotFoundError, Reason.NO_CALENDAR), "ErrorNoCalendar"),
     (_REFUSED_HERE, _SEARCH_REFUSED),
     (_REFUSED_HERE, _SOFT_DELETE_REFUSED),
     (
+        Ruling(ConflictError, Reason.CHANGED_MEANWHILE),
+        (
+            "ErrorIrresolvableConflict ErrorStaleObject ErrorChangeKeyRequired ErrorChangeKeyRequiredForWriteOperations"
+            " ErrorInvalidChangeKey"
+        ),
+    ),
+    (_REFUSED_HERE, _ZONE_REFUSED),
+    (
         # One item cannot be written as it is or where it is; others can.
         _REFUSED_HERE,
         (
-            "ErrorIrresolvableConflict ErrorStaleObject ErrorChangeKeyRequired ErrorChangeKeyRequiredForWriteOperations"
-            " ErrorInvalidChangeKey ErrorQuotaExceeded ErrorItemSave ErrorItemSavePropertyError ErrorPropertyUpdate"
-            " ErrorPropertyValidationFailure ErrorCalendarCannotUpdateDeletedItem"
+            "ErrorQuotaExceeded ErrorItemSave ErrorItemSavePropertyError ErrorPropertyUpdate ErrorPropertyValidationFailure"
+            " ErrorCalendarOutOfRange ErrorCalendarDurationIsTooLong ErrorCalendarEndDateIsEarlierThanStartDate"
+            " ErrorCalendarInvalidPropertyValue ErrorCalendarInvalidPropertyState ErrorCalendarIsNotOrganizer"
+            " ErrorCalendarMeetingRequestIsOutOfDate ErrorCalendarOccurrenceIsDeletedFromRecurrence"
+            " ErrorOccurrenceCrossingBoundary ErrorOccurrenceTimeSpanTooBig ErrorInvalidExtendedPropertyValue"
+            " ErrorInvalidPropertyDelete ErrorInvalidPropertyForOperation ErrorInvalidPropertySet"
+            " ErrorInvalidPropertyUpdateSentMessage ErrorInvalidValueForProperty ErrorRequiredPropertyMissing"
+            " ErrorValueOutOfRange ErrorItemPropertyRequestFailed ErrorObjectTypeChanged ErrorSendAsDenied"
+            " ErrorVirusDetected ErrorVirusMessageDeleted"
         ),
     ),
     (
@@ -147,20 +181,16 @@ _TABLE: tuple[tuple[Ruling, str], ...] = (
             " ErrorWebRequestInInvalidState ErrorResponseSchemaValidation ErrorContentConversionFailed"
         ),
     ),
+    (_UNAVAILABLE, _NOT_REACHED),
     (
         _UNAVAILABLE,
         (
-            "ErrorMailboxLogonFailed ErrorMailboxStoreUnavailable ErrorMailboxMoveInProgress ErrorMailboxFailover"
-            " ErrorMailboxConfiguration ErrorFreeBusyGenerationFailed ErrorProxyRequestProcessingFailed"
-            " ErrorServiceDiscoveryFailed ErrorProxyServiceDiscoveryFailed ErrorAutoDiscoverFailed"
-            " ErrorAddressSpaceNotFound ErrorInvalidOrganizationRelationshipForFreeBusy ErrorAvailabilityConfigNotFound"
-            " ErrorNoRespondingCASInDestinationSite ErrorNoApplicableProxyCASServersAvailable"
-            " ErrorNoDestinationCASDueToKerberosRequirements ErrorNoDestinationCASDueToSSLRequirements"
-            " ErrorNoDestinationCASDueToVersionMismatch ErrorCrossSiteRequest ErrorLogonAsNetworkServiceFailed"
-            " ErrorCorruptData ErrorFolderCorrupt ErrorItemCorrupt ErrorFreeBusyDLLimitReached"
-            " ErrorIndividualMailboxLimitReached ErrorInvalidCrossForestCredentials ErrorOrganizationNotFederated"
-            " ErrorWorkingHoursXmlMalformed ErrorInvalidFreeBusyViewType ErrorInvalidMergedFreeBusyInterval"
-            " ErrorLegacyMailboxFreeBusyViewTypeNotMerged ErrorLocalServerObjectNotFound"
+            "ErrorMailboxStoreUnavailable ErrorMailboxFailover ErrorMailboxConfiguration ErrorFreeBusyGenerationFailed"
+            " ErrorProxyRequestProcessingFailed ErrorAddressSpaceNotFound ErrorInvalidOrganizationRelationshipForFreeBusy"
+            " ErrorAvailabilityConfigNotFound ErrorCorruptData ErrorFolderCorrupt ErrorItemCorrupt ErrorFreeBusyDLLimitReached"
+            " ErrorIndividualMailboxLimitReached ErrorOrganizationNotFederated ErrorWorkingHoursXmlMalformed"
+            " ErrorInvalidFreeBusyViewType ErrorInvalidMergedFreeBusyInterval ErrorLegacyMailboxFreeBusyViewTypeNotMerged"
+            " ErrorLocalServerObjectNotFound"
         ),
     ),
 )
@@ -169,6 +199,10 @@ RULINGS: dict[str, Ruling] = {code: ruling for ruling, codes in _TABLE for code 
 
 #: Codes of a search that has to be asked in a simpler way.
 SEARCH_REFUSED = frozenset(_SEARCH_REFUSED.split())
+#: Codes of a time zone that has to be another one.
+ZONE_REFUSED = frozenset(_ZONE_REFUSED.split())
+#: Codes after which nothing was changed, although the class of their error leaves that open.
+NOT_REACHED = frozenset(_NOT_REACHED.split())
 #: Codes of a removal that has to be asked for good.
 SOFT_DELETE_REFUSED = frozenset([*_SOFT_DELETE_REFUSED.split(), "ErrorRecoverableItemsAccessDenied"])
 

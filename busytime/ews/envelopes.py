@@ -4,6 +4,7 @@ Each asks for one thing and no more fields than needed: a request for more fails
 are addressed explicitly, with the owner's mailbox. Nothing here sends.
 """
 
+import re
 from collections.abc import Sequence
 from copy import deepcopy
 from datetime import datetime, time, timedelta
@@ -38,8 +39,13 @@ util: Any = _util
 
 _API_VERSION = VERSION.api_version
 
+#: Blanks that attributes do not keep, and halves of characters.
+_UNKEPT = re.compile("[\t\n\r\ud800-\udfff]")
+
 #: The finest interval of merged busy time that the operation allows, in minutes (FreeBusyViewOptions).
 MERGED_MINUTES = 5
+#: What Windows calls it.
+UTC_ZONE = "UTC"
 #: How many folders come back at once.
 FOLDER_PAGE = 500
 
@@ -142,6 +148,12 @@ def carried(name: str) -> str:
     raise ConfigurationError("An address or folder id holds a control character; correct the roster.")
 
 
+def is_kept(text: str) -> bool:
+    """Tell whether a request carries a text exactly as it is, in elements and in attributes."""
+    # exchangelib sends a question mark for what it takes for illegal; a parser makes blanks of tabs in an attribute.
+    return str(util.safe_xml_value(text)) == text and not _UNKEPT.search(text)
+
+
 def distinguished_folder(distinguished: str, owner: str) -> Any:
     """Address a well-known folder explicitly, with its owner's mailbox."""
     return prop.DistinguishedFolderId(id=distinguished, mailbox=prop.Mailbox(email_address=carried(owner)))
@@ -160,6 +172,17 @@ def folder_fields(*names: str) -> list[Any]:
 def item_fields(*names: str) -> list[Any]:
     """Return properties of a calendar item that are asked for."""
     return [fields.FieldPath(field=items.CalendarItem.get_field_by_fieldname(name)) for name in names]
+
+
+def windows_zone(name: str) -> Any:
+    """Return a time zone as exchangelib writes it.
+
+    Args:
+        name: From the IANA database; UTC stands in for one that Windows has no name for.
+    """
+    windows_name, *_ = ewsdatetime.EWSTimeZone.IANA_TO_MS_MAP.get(name, (UTC_ZONE,))
+    # By its Windows name, because the map knows some names that the database of this machine may lack.
+    return ewsdatetime.EWSTimeZone.from_ms_id(windows_name)
 
 
 def get_own_calendar(account: str) -> bytes:
@@ -194,13 +217,19 @@ def find_folders(distinguished: str, owner: str, offset: int) -> bytes:
     return wrap(service, service.get_payload(parent, wanted, None, "IdOnly", "Deep", FOLDER_PAGE, offset))
 
 
-def calendar_view(folder_id: str, window: Window) -> bytes:
-    """Ask for the busy time of one folder, recurrences expanded (``FindItem`` with ``CalendarView``)."""
+def calendar_view(folder: Any, window: Window, more: Sequence[Any] = ()) -> bytes:
+    """Ask for the busy time of one folder, recurrences expanded (``FindItem`` with ``CalendarView``).
+
+    Args:
+        folder: As ``calendar_folder`` returns it.
+        window: What to read.
+        more: Properties that are asked for beside times and status.
+    """
     service = services.FindItem(account=library_account())
-    wanted = item_fields("start", "end", "legacy_free_busy_status", "is_cancelled")
+    wanted = [*item_fields("start", "end", "legacy_free_busy_status", "is_cancelled"), *more]
     view = prop.CalendarView(start=instant(window.start), end=_end_of(window))
     payload = service.get_payload(
-        folders=[prop.FolderId(id=carried(folder_id))],
+        folders=[folder],
         additional_fields=wanted,
         restriction=None,
         order_fields=None,

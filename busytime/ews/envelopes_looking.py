@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from busytime.errors import ConfigurationError
 from busytime.ews.envelopes import (
     calendar_folder,
     carried,
     folder_fields,
+    is_kept,
     item_fields,
     library_account,
     prop,
@@ -47,7 +49,9 @@ def _expression(name: str, *parts: Any, **attributes: str) -> Any:
 
 
 def _constant(value: str) -> Any:
-    return _expression("Constant", Value=carried(value))
+    if not is_kept(value):
+        raise ConfigurationError("A marker holds a control character, so nothing can be searched by it.")
+    return _expression("Constant", Value=value)
 
 
 def unmarked() -> Restriction:
@@ -95,19 +99,20 @@ def _get_folder(owner: str, folder_id: str | None, name: str) -> bytes:
     return wrap(service, service.get_payload([calendar_folder(owner, folder_id)], folder_fields(name), "IdOnly"))
 
 
-def find_items(folder: Any, restriction: Restriction | None, limit: int, *, with_marker: bool = False) -> bytes:
+def find_items(folder: Any, restriction: Restriction | None, limit: int, wanted: Sequence[Any] = (), *, offset: int = 0) -> bytes:
     """Ask for the ids of some items (``FindItem``, by page).
 
     Args:
         folder: As ``calendar_folder`` returns it.
         restriction: Which items; ``None`` for all.
         limit: At most so many.
-        with_marker: Ask for the marker too.
+        wanted: Properties that are asked for too.
+        offset: Where the page starts.
     """
     service = services.FindItem(account=library_account())
     payload = service.get_payload(
         folders=[folder],
-        additional_fields=[key_field()] if with_marker else None,
+        additional_fields=wanted or None,
         restriction=restriction,
         order_fields=None,
         query_string=None,
@@ -115,6 +120,7 @@ def find_items(folder: Any, restriction: Restriction | None, limit: int, *, with
         depth="Shallow",
         calendar_view=None,
         page_size=limit,
+        offset=offset,
     )
     return wrap(service, payload)
 

@@ -6,13 +6,16 @@ No request here makes the server send mail: ``SendToNone`` everywhere.
 from collections.abc import Sequence
 from typing import Any
 
+from busytime.bookings import Draft
 from busytime.ews.envelopes import (
     calendar_folder,
     carried,
+    instant,
     library_account,
     prop,
     services,
     util,
+    windows_zone,
     wrap,
 )
 from busytime.ews.marker import Entry
@@ -34,14 +37,45 @@ def create_entry(owner: str, folder_id: str | None, entry: Any) -> bytes:
     return wrap(service, service.get_payload([entry], calendar_folder(owner, folder_id), "SaveOnly", _SILENT))
 
 
-def change_entry(item_id: str, change_key: str | None, entry: Any, names: Sequence[str]) -> bytes:
+def draft_entry(draft: Draft, zone: str) -> Any:
+    """Return the item that is sent for a draft.
+
+    Args:
+        draft: What it shall be.
+        zone: An IANA name; the times are instants, so this is only how its owner sees them.
+    """
+    where = windows_zone(zone)
+    return Entry(
+        subject=draft.title,
+        # Nothing instead of an empty text: it is left out of a new item, and deleted from one that is changed.
+        body=prop.Body(draft.body) if draft.body else None,
+        location=draft.location or None,
+        start=instant(draft.window.start),
+        end=instant(draft.window.end),
+        legacy_free_busy_status="Busy",
+        reminder_is_set=False,
+        busytime_key=draft.marker_key,
+        busytime_revision=str(draft.revision),
+        _start_timezone=where,
+        _end_timezone=where,
+    )
+
+
+#: What a change brings up to date. The key never changes; status, reminder and categories are the owner's.
+DRAFTED = ("subject", "body", "location", "start", "end", "_start_timezone", "_end_timezone", "busytime_revision")
+
+
+def change_entry(
+    item_id: str, change_key: str | None, entry: Any, names: Sequence[str], resolution: str = "AutoResolve"
+) -> bytes:
     """Ask to change some properties of an entry (``UpdateItem``).
 
     Args:
         item_id: The server's id.
         change_key: What the server last gave for it.
         entry: An ``Entry`` with the new values.
-        names: Which of its properties are meant.
+        names: Which of its properties are meant; one that the entry lacks is deleted.
+        resolution: What to do where the item was changed meanwhile: ``AutoResolve`` may merge, ``NeverOverwrite`` refuses.
     """
     service = services.UpdateItem(account=library_account())
     target = Entry(id=carried(item_id), changekey=change_key)
@@ -49,7 +83,7 @@ def change_entry(item_id: str, change_key: str | None, entry: Any, names: Sequen
         setattr(target, name, getattr(entry, name))
     payload = service.get_payload(
         items=[(target, names)],
-        conflict_resolution="AutoResolve",
+        conflict_resolution=resolution,
         message_disposition="SaveOnly",
         send_meeting_invitations_or_cancellations=_SILENT,
         suppress_read_receipts=True,

@@ -88,6 +88,10 @@ _NEXT_STEP: dict[Reason, str] = {
     Reason.ENDS_BEFORE_START: "ask the owner to mend or remove that appointment",
     Reason.WINDOW_TOO_LONG: "ask for a shorter window",
     Reason.TOO_MANY_APPOINTMENTS: "ask for a shorter window",
+    Reason.TOO_MANY_MAILBOXES: "the next run goes on, and writes into fewer mailboxes at a time",
+    Reason.CHANGED_MEANWHILE: "the next run reads it again first",
+    Reason.VALUE_UNREADABLE: "correct the booking",
+    Reason.CONTROL_CHARACTERS: "correct the booking",
     Reason.UNEXPECTED: "report it with the code, if there is one",
 }
 

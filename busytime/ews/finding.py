@@ -1,25 +1,15 @@
 """Finding items by marker or without one (``FindItem`` by page): ids and markers alone."""
 
-from dataclasses import dataclass
-
-from busytime.errors import Reason, SkippableError
+from busytime.bookings import ItemName
+from busytime.errors import SkippableError
 from busytime.ews import envelopes_looking as looking
-from busytime.ews.body import Element, Unreadable
+from busytime.ews.body import Element
 from busytime.ews.codes import SEARCH_REFUSED
 from busytime.ews.envelopes import calendar_folder
-from busytime.ews.marker import key_of
+from busytime.ews.item_values import name_of
+from busytime.ews.marker import key_field, key_of
 from busytime.ews.soap import TYPES, Refusal, found_in
 from busytime.ews.transport import Transport
-
-_ITEM_ID = f"{{{TYPES}}}ItemId"
-
-
-@dataclass(frozen=True, slots=True)
-class ItemName:
-    """How a server names an item: its id, and its version, empty where it tells none."""
-
-    item_id: str
-    change_key: str
 
 
 def find_items(
@@ -59,7 +49,7 @@ def find_marked_as(transport: Transport, what: str, owner: str, folder_id: str |
     A search may ignore case, so what was found is compared with what was meant.
     """
     envelope = looking.find_items(
-        calendar_folder(owner, folder_id), looking.marked_as(marker_key), looking.MOST_ITEMS, with_marker=True
+        calendar_folder(owner, folder_id), looking.marked_as(marker_key), looking.MOST_ITEMS, [key_field()]
     )
     items = transport.send(envelope, what, items_in)
     return [name_of(item) for item in items if key_of(item) == marker_key]
@@ -79,15 +69,3 @@ def items_in(payload: Element) -> list[Element] | Refusal:
     for item in found:
         name_of(item)
     return found
-
-
-def name_of(item: Element) -> ItemName:
-    """Return how the server names an item.
-
-    Raises:
-        Unreadable: It has no id.
-    """
-    name = item.find(_ITEM_ID)
-    if name is None or not name.get("Id"):
-        raise Unreadable(Reason.MALFORMED_ANSWER)
-    return ItemName(name.get("Id", ""), name.get("ChangeKey", ""))

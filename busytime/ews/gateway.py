@@ -3,8 +3,21 @@
 from collections.abc import Sequence
 from typing import NoReturn
 
+from busytime.bookings import CalendarItem, Draft, ItemName
 from busytime.errors import BusyTimeError, ConfigurationError, Reason, SkippableError, SpoiltAnswerError, UnsupportedServerError
-from busytime.ews import availability, calendar_view, envelopes, finding, folders, groups, merged, rights, sharing, write_probe
+from busytime.ews import (
+    availability,
+    calendar_view,
+    entries,
+    envelopes,
+    finding,
+    folders,
+    groups,
+    merged,
+    rights,
+    sharing,
+    write_probe,
+)
 from busytime.ews.body import Element
 from busytime.ews.envelopes_looking import MOST_ITEMS
 from busytime.ews.failures import Request, make_error
@@ -117,8 +130,7 @@ class EWSCalendarGateway:
         """Read effective rights and marker of at most 100 items (``GetItem``)."""
         if not item_ids:
             return []
-        if len(item_ids) > MOST_ITEMS:
-            raise ConfigurationError(f"{len(item_ids)} items were asked at once; ask for at most {MOST_ITEMS}.")
+        _check_count(item_ids)
         what = f"Reading the rights on {len(item_ids)} items"
         return rights.read_item_rights(self._transport, what, item_ids, installation_id)
 
@@ -133,8 +145,37 @@ class EWSCalendarGateway:
 
     def probe_write(self, owner: str, folder_id: str | None, marker_key: str) -> None:
         """Prove that entries can be created, changed and deleted (``CreateItem``, ``UpdateItem``, ``DeleteItem``)."""
-        request = self._request(f"Proving the right to write in {_calendar(owner, folder_id)}")
-        write_probe.probe_write(Place(self._transport, request, owner, folder_id), marker_key)
+        what = f"Proving the right to write in {_calendar(owner, folder_id)}"
+        write_probe.probe_write(self._place(what, owner, folder_id), marker_key)
+
+    def read_items(self, owner: str, folder_id: str | None, window: Window) -> list[CalendarItem]:
+        """Read the items of one folder with their markers (``FindItem`` with ``CalendarView``)."""
+        request = self._request(f"Reading the items in {_calendar(owner, folder_id)}")
+        return calendar_view.read_items(self._transport, request, owner, folder_id, window)
+
+    def find_entries(self, owner: str, folder_id: str | None, marker_key: str) -> list[CalendarItem]:
+        """Find the items of a folder that carry exactly this marker (``FindItem``, page by page)."""
+        request = self._request(f"Looking for entries in {_calendar(owner, folder_id)}")
+        return entries.find_entries(self._transport, request, owner, folder_id, marker_key)
+
+    def read_entries(self, item_ids: Sequence[str]) -> list[CalendarItem | None]:
+        """Read time, version and marker of at most 100 items (``GetItem``)."""
+        if not item_ids:
+            return []
+        _check_count(item_ids)
+        return entries.read_entries(self._transport, self._request(f"Reading {len(item_ids)} entries"), item_ids)
+
+    def create_entry(self, owner: str, folder_id: str | None, draft: Draft) -> ItemName:
+        """Create an item in an owner's folder (``CreateItem``)."""
+        return self._place(f"Writing an entry to {_calendar(owner, folder_id)}", owner, folder_id).create_draft(draft)
+
+    def change_entry(self, owner: str, name: ItemName, draft: Draft) -> ItemName:
+        """Bring an item to a draft, if nobody changed it meanwhile (``UpdateItem``)."""
+        return self._place(f"Changing an entry in a calendar of {owner}", owner).change_to_draft(name, draft)
+
+    def remove_entry(self, owner: str, item_id: str) -> None:
+        """Remove an item (``DeleteItem``)."""
+        self._place(f"Removing an entry from a calendar of {owner}", owner).remove([item_id])
 
     def list_shared_calendars(self) -> list[SharedCalendar]:
         """List the calendars of other organisations in the connection's own mailbox (``FindFolder``)."""
@@ -204,12 +245,20 @@ class EWSCalendarGateway:
     def _failed(self, kind: type[BusyTimeError], reason: Reason, what: str, detail: str | None) -> BusyTimeError:
         return make_error(kind, reason, self._request(what), detail=detail)
 
+    def _place(self, what: str, owner: str, folder_id: str | None = None) -> Place:
+        return Place(self._transport, self._request(what), owner, folder_id)
+
     def _request(self, what: str) -> Request:
         return Request(self._endpoint.email, self._endpoint.ews_url, what)
 
 
 def _succeeded(payload: Element) -> Refusal | None:
     return refusal_in(single_message(payload, "GetFolder"))
+
+
+def _check_count(item_ids: Sequence[str]) -> None:
+    if len(item_ids) > MOST_ITEMS:
+        raise ConfigurationError(f"{len(item_ids)} items were asked at once; ask for at most {MOST_ITEMS}.")
 
 
 def _named(owners: Sequence[str]) -> str:

@@ -12,8 +12,9 @@ from busytime.ews import envelopes_sharing as envelopes
 from busytime.ews import envelopes_writing
 from busytime.ews.body import Element
 from busytime.ews.failures import Request, make_error
-from busytime.ews.finding import items_in, name_of
+from busytime.ews.finding import items_in
 from busytime.ews.folders import find_folders, read_folder
+from busytime.ews.item_values import name_of
 from busytime.ews.marker import property_of
 from busytime.ews.soap import TYPES, Refusal, items_shown, refusal_in, single_message
 from busytime.ews.transport import Transport

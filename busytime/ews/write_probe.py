@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from busytime.bookings import ItemName
 from busytime.errors import FolderNotFoundError, PermissionMissingError, Reason, SkippableError
 from busytime.ews.envelopes import instant
 from busytime.ews.failures import make_error
-from busytime.ews.finding import ItemName, find_marked_as
+from busytime.ews.finding import find_marked_as
 from busytime.ews.marker import Entry
 from busytime.ews.writing import Place
 

@@ -16,6 +16,7 @@ from busytime.errors import (
     ServerBusyError,
     ServerUnavailableError,
     SpoiltAnswerError,
+    TooManyMailboxesError,
     UnsupportedServerError,
 )
 from busytime.model import BusyTime
@@ -180,7 +181,7 @@ BACK_OFF = (
     [
         ("ErrorServerBusy", ServerBusyError, Reason.SERVER_BUSY),
         ("ErrorExceededConnectionCount", ServerBusyError, Reason.SERVER_BUSY),
-        ("ErrorTooManyObjectsOpened", ServerBusyError, Reason.SERVER_BUSY),
+        ("ErrorTooManyObjectsOpened", TooManyMailboxesError, Reason.TOO_MANY_MAILBOXES),
         ("ErrorPasswordExpired", AuthenticationError, Reason.LOGON_REFUSED),
         ("ErrorAccountDisabled", AuthenticationError, Reason.LOGON_REFUSED),
         ("ErrorInternalServerError", SpoiltAnswerError, Reason.SERVER_ERROR),

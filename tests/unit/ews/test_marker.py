@@ -8,7 +8,7 @@ from exchangelib.items import CalendarItem
 from lxml import etree
 
 from busytime.errors import ConfigurationError
-from busytime.ews import envelopes, envelopes_looking, envelopes_sharing, envelopes_writing, marker
+from busytime.ews import envelopes, envelopes_looking, envelopes_sharing, envelopes_writing, item_values, marker
 from tests.unit.ews.answers import element
 
 SHARING = "00062040-0000-0000-C000-000000000046"
@@ -68,8 +68,9 @@ def test_items_of_others_know_nothing_of_the_marker():
 def test_no_request_asks_for_a_subject_or_a_body():
     calendar = envelopes.calendar_folder("ana@corp.example", None)
     asked = [
-        envelopes_looking.find_items(calendar, envelopes_looking.unmarked(), 5, with_marker=True),
+        envelopes_looking.find_items(calendar, envelopes_looking.unmarked(), 5, item_values.FIELDS),
         envelopes_looking.get_item_rights(["a"]),
+        envelopes_looking.get_items(["a"], item_values.FIELDS),
         envelopes_sharing.find_sharing_messages("busytime@corp.example"),
         envelopes_sharing.get_sharing_messages(["a"]),
     ]
@@ -77,7 +78,16 @@ def test_no_request_asks_for_a_subject_or_a_body():
         root = etree.fromstring(envelope)
         assert [node.text for node in root.iter("{*}BaseShape")] == ["IdOnly"]
         uris = {node.get("FieldURI") for node in root.iter("{*}FieldURI")}
-        assert uris <= {"item:EffectiveRights", "message:From", "message:Sender", "item:ResponseObjects", "item:ItemClass"}
+        assert uris <= {
+            "item:EffectiveRights",
+            "message:From",
+            "message:Sender",
+            "item:ResponseObjects",
+            "item:ItemClass",
+            "item:DateTimeCreated",
+            "calendar:Start",
+            "calendar:End",
+        }
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_thousand_items_that_are_all_are_an_answer():
 
 
 def test_view_asks_for_four_fields_and_nothing_else():
-    sent = etree.fromstring(envelopes.calendar_view("folder", WINDOW))
+    sent = etree.fromstring(envelopes.calendar_view(envelopes.calendar_folder("", "folder"), WINDOW))
     uris = {node.get("FieldURI") for node in sent.iter("{*}FieldURI")}
     assert uris == {"calendar:Start", "calendar:End", "calendar:LegacyFreeBusyStatus", "calendar:IsCancelled"}
     assert sent.findtext(".//{*}BaseShape") == "IdOnly"
