@@ -1,8 +1,10 @@
 """What the calendar server in memory holds: mailboxes, folders, items, and what each permission level allows."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
-from busytime.model import Interval, Unanswered
+from busytime.bookings import CalendarItem, ItemName
+from busytime.model import BusyStatus, Interval, Unanswered
 from busytime.permissions import ItemRights, Rights
 
 #: Who made an item.
@@ -44,13 +46,34 @@ LEVELS: dict[str, Allowance] = {
 }
 
 
+#: When an item is whose time does not matter.
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
 @dataclass(slots=True)
 class FakeItem:
-    """An item of which only its maker and its marker matter."""
+    """An item. ``status``: ``None`` where it is free. Texts and zone are those of the last write."""
 
     item_id: str
     maker: str = OWNER
     marker_key: str | None = None
+    start: datetime = LONG_AGO
+    end: datetime = LONG_AGO + timedelta(hours=1)
+    status: BusyStatus | None = BusyStatus.BUSY
+    revision: int | None = None
+    created_at: datetime = LONG_AGO
+    version: int = 1
+    title: str = ""
+    location: str = ""
+    body: str = ""
+    time_zone: str = ""
+    cancelled: bool = False
+
+    def shown(self, *, with_status: bool = False, with_marker: bool = True) -> CalendarItem:
+        """Return it as a gateway shows it."""
+        status = self.status if with_status else None
+        more = (self.marker_key, self.revision, self.created_at) if with_marker else (None, None, None)
+        return CalendarItem(ItemName(self.item_id, str(self.version)), self.start, self.end, status, *more)
 
 
 @dataclass(slots=True)
@@ -64,13 +87,18 @@ class FakeFolder:
     parent_id: str
     name: str
     level: str = "Editor"
-    intervals: list[Interval] = field(default_factory=list)
     items: dict[str, FakeItem] = field(default_factory=dict)
     listed: bool = True
 
     @property
     def allowance(self) -> Allowance:
         return LEVELS[self.level]
+
+    @property
+    def intervals(self) -> list[Interval]:
+        """The busy time of its items, each."""
+        busy = [item for item in self.items.values() if not item.cancelled]
+        return [(item.start, item.end, item.status) for item in busy if item.status is not None]
 
     def rights(self, style: str) -> Rights:
         """Return the folder's effective rights, of the folder object or derived from those on items."""

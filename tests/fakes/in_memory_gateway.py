@@ -5,19 +5,17 @@ from datetime import datetime
 
 from busytime.errors import (
     BusyTimeError,
-    CalendarUnreadableError,
     ConfigurationError,
     FolderNotFoundError,
     MailboxNotFoundError,
     PermissionMissingError,
     Reason,
     SpoiltAnswerError,
-    WindowTooLargeError,
 )
 from busytime.model import BusyAnswer, BusyStatus, BusyTime, FolderList, FoundFolder, Interval, Unanswered, Window
 from busytime.ports import RequestGuard
+from tests.fakes.entries import Entries
 from tests.fakes.folders import FakeFolder, FakeOwner
-from tests.fakes.rights_and_writes import RightsAndWrites
 
 MOST_APPOINTMENTS = 1000
 MOST_OWNERS = 100
@@ -36,7 +34,7 @@ class _OpenGuard:
         return None
 
 
-class InMemoryCalendarGateway(RightsAndWrites):
+class InMemoryCalendarGateway(Entries):
     """An organisation of owners, and failures on order.
 
     Args:
@@ -60,8 +58,10 @@ class InMemoryCalendarGateway(RightsAndWrites):
 
     def add_owner(self, address: str, intervals: Sequence[Interval] = (), *, level: str = "Editor") -> FakeOwner:
         """Make a mailbox with a default calendar."""
-        calendar = FakeFolder(self._new_id(), f"root-{address}", "Calendar", level, list(intervals))
+        calendar = FakeFolder(self._new_id(), f"root-{address}", "Calendar", level)
         self.owners[address.lower()] = owner = FakeOwner(address.lower(), {"": calendar})
+        for interval in intervals:
+            self.add(address, *interval)
         return owner
 
     def add_folder(self, address: str, path: str, intervals: Sequence[Interval] = (), *, level: str = "Editor") -> FakeFolder:
@@ -69,12 +69,16 @@ class InMemoryCalendarGateway(RightsAndWrites):
         owner = self.owners[address.lower()]
         parent_path, _, name = path.rpartition("/")
         parent_id = owner.calendar.parent_id if parent_path == ".." else owner.folders[parent_path].folder_id
-        owner.folders[path] = folder = FakeFolder(self._new_id(), parent_id, name, level, list(intervals))
+        owner.folders[path] = folder = FakeFolder(self._new_id(), parent_id, name, level)
+        for interval in intervals:
+            self.add(address, *interval, folder=path)
         return folder
 
-    def add(self, address: str, start: datetime, end: datetime, status: BusyStatus = BusyStatus.BUSY, folder: str = "") -> None:
-        """Make an appointment."""
-        self.owners[address.lower()].folders[folder].intervals.append((start, end, status))
+    def add(
+        self, address: str, start: datetime, end: datetime, status: BusyStatus | None = BusyStatus.BUSY, folder: str = ""
+    ) -> str:
+        """Make an appointment of its owner, free without a status."""
+        return self.add_item(address, folder, start=start, end=end, status=status)
 
     def fail(self, operation: str, make: Callable[[], BusyTimeError], times: int | None = 1) -> None:
         """Let the next requests of a method (or ``*``) fail; ``None`` times is until ``mend``."""
@@ -134,19 +138,8 @@ class InMemoryCalendarGateway(RightsAndWrites):
         """Read one folder."""
         self._request("read_calendar_view", (folder_id,), window)
         folder = self._folder(folder_id)
-        if window.length.days > self.view_days:
-            raise WindowTooLargeError("Reading a calendar folder: too long a window.", reason=Reason.WINDOW_TOO_LONG)
-        overlapping = [interval for interval in folder.intervals if window.overlaps(interval[0], interval[1])]
-        if len(overlapping) > MOST_APPOINTMENTS:
-            raise WindowTooLargeError("Reading a calendar folder: more items than the server tells; ask for a shorter window.")
-        for start, end, _status in overlapping:
-            if end < start:
-                raise CalendarUnreadableError(
-                    "Reading a calendar folder: an item ends before it starts.",
-                    reason=Reason.ENDS_BEFORE_START,
-                    detail=start.isoformat(),
-                )
-        return [interval for interval in overlapping if interval[0] != interval[1]]
+        found = [(item.start, item.end, item.status) for item in self._viewed(folder, window)]
+        return [(start, end, status) for start, end, status in found if start != end and status is not None]
 
     def close(self) -> None:
         """Remember that it was closed."""

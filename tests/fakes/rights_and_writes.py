@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 from busytime.errors import (
     AmbiguousWriteError,
@@ -15,7 +18,7 @@ from busytime.errors import (
 )
 from busytime.model import Invitation, SharedCalendar
 from busytime.permissions import ItemRights, PermissionLevel, Rights
-from tests.fakes.folders import CONNECTION, OWNER, FakeFolder, FakeItem, FakeOwner
+from tests.fakes.folders import CONNECTION, FakeFolder, FakeItem, FakeOwner
 
 MOST_ITEMS = 100
 
@@ -43,13 +46,14 @@ class RightsAndWrites:
         self.foreign_addresses = True
         self.invitations: list[FakeInvitation] = []
         self.shared: list[SharedCalendar] = []
+        self.now: Callable[[], datetime] = partial(datetime.now, UTC)
         self._lost: dict[str, int] = {}
 
     # Furnishing
 
-    def add_item(self, address: str, folder: str = "", *, maker: str = OWNER, marker_key: str | None = None) -> str:
-        """Put an item into a calendar."""
-        return self._put(self.owners[address.lower()].folders[folder], maker, marker_key)
+    def add_item(self, address: str, folder: str = "", **facts: Any) -> str:
+        """Put an item into a calendar: its owner's, unless its ``maker`` is named."""
+        return self._put(self.owners[address.lower()].folders[folder], **facts).item_id
 
     def invite(self, sender: str, name: str = "Calendar") -> str:
         """Let a sharing invitation arrive."""
@@ -137,10 +141,11 @@ class RightsAndWrites:
 
     # Inside
 
-    def _put(self, folder: FakeFolder, maker: str, marker_key: str | None) -> str:
-        item = FakeItem(self._new_id(), maker, marker_key)
+    def _put(self, folder: FakeFolder, **facts: Any) -> FakeItem:
+        # Servers tell whole seconds.
+        item = FakeItem(self._new_id(), **{"created_at": self.now().replace(microsecond=0), **facts})
         folder.items[item.item_id] = item
-        return item.item_id
+        return item
 
     def _place(self, owner: str, folder_id: str | None) -> FakeFolder:
         """Return a folder that may be seen."""
@@ -168,7 +173,7 @@ class RightsAndWrites:
 
     def _create(self, owner: str, folder: FakeFolder, marker_key: str) -> FakeItem:
         def create() -> None:
-            self._put(folder, CONNECTION, marker_key)
+            self._put(folder, maker=CONNECTION, marker_key=marker_key, status=None)
 
         self._write("create_item", owner, folder.allowance.create, create)
         return next(reversed(folder.items.values()))
@@ -180,8 +185,12 @@ class RightsAndWrites:
 
         self._write("delete_item", owner, all(item.maker in folder.allowance.delete for item in items), remove)
 
-    def _write(self, operation: str, owner: str, allowed: bool, take_effect: Callable[[], None] = lambda: None) -> None:  # noqa: FBT001
+    def _write(self, operation: str, owner: str, allowed: bool, take_effect: Callable[[], object] = lambda: None) -> None:  # noqa: FBT001
         self._request(operation, (owner,))
+        self._settle(operation, owner, take_effect, allowed=allowed)
+
+    def _settle(self, operation: str, owner: str, take_effect: Callable[[], object], *, allowed: bool) -> None:
+        """Let a write that was asked for take effect, and lose the answer where that was ordered."""
         if not allowed:
             raise PermissionMissingError(f"Writing to a calendar of {owner}: denied; share it.", detail="ErrorAccessDenied")
         take_effect()

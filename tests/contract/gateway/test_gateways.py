@@ -8,6 +8,7 @@ from lxml import etree
 from busytime.ews import envelopes, envelopes_looking, envelopes_sharing, envelopes_writing, groups, item_values
 from busytime.ews.marker import Entry
 from tests.contract.gateway.suite import GatewayContract
+from tests.contract.gateway.suite_entries import EntryContract
 from tests.contract.gateway.suite_groups import GroupContract
 from tests.contract.gateway.suite_probe import ProbeContract
 from tests.contract.gateway.suite_rights import RightsContract
@@ -15,7 +16,7 @@ from tests.contract.gateway.suite_sharing import SharingContract
 from tests.contract.gateway.worlds import WEEK, FakeWorld, SandboxWorld, skip_without_schema
 from tests.sandbox_fixture import running_sandbox
 
-OWNERS = 400
+OWNERS = 800
 CALENDAR = envelopes.calendar_folder("ana@corp.example", None)
 ENTRY = Entry(
     subject="a <subject>",
@@ -27,7 +28,7 @@ ENTRY = Entry(
 )
 
 
-class TestInMemoryCalendarGateway(GatewayContract, RightsContract, GroupContract, ProbeContract, SharingContract):
+class TestInMemoryCalendarGateway(GatewayContract, RightsContract, EntryContract, GroupContract, ProbeContract, SharingContract):
     """In both styles of folder rights."""
 
     @pytest.fixture(params=["exchange", "items"])
@@ -44,7 +45,7 @@ def sandbox(request):
         yield sandbox, itertools.count(1), request.param
 
 
-class TestEWSCalendarGateway(GatewayContract, RightsContract, GroupContract, ProbeContract, SharingContract):
+class TestEWSCalendarGateway(GatewayContract, RightsContract, EntryContract, GroupContract, ProbeContract, SharingContract):
     """On the sandbox, with the folder rights of Exchange and with those of other servers."""
 
     @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from busytime.errors import AuthenticationError, Reason, ServerBusyError, UnsupportedServerError
-from busytime.ews import EWSCalendarGateway, envelopes_writing
+from busytime.errors import AuthenticationError, Reason, ServerBusyError, TooManyMailboxesError, UnsupportedServerError
+from busytime.ews import EWSCalendarGateway, envelopes, envelopes_looking, envelopes_writing
 from busytime.model import BusyStatus, Endpoint, Secret, Unanswered, Window
 from tests.fakes.folders import CONNECTION, OWNER
 from tests.fakes.in_memory_gateway import InMemoryCalendarGateway
@@ -24,6 +24,17 @@ WEEK = Window(MONDAY, MONDAY + timedelta(days=7))
 
 def at(day: int, hour: int, minute: int = 0) -> datetime:
     return MONDAY + timedelta(days=day, hours=hour, minutes=minute)
+
+
+NINE, TEN = at(0, 9), at(0, 10)
+#: What the sandbox calls each status.
+STATUSES = {
+    None: "Free",
+    BusyStatus.BUSY: "Busy",
+    BusyStatus.TENTATIVE: "Tentative",
+    BusyStatus.OUT_OF_OFFICE: "OOF",
+    BusyStatus.WORKING_ELSEWHERE: "WorkingElsewhere",
+}
 
 
 class CountingGuard:
@@ -69,8 +80,7 @@ class FakeWorld:
         return address
 
     def add(self, owner, start, end, status=BusyStatus.BUSY, folder=""):
-        if status is not None:
-            self.gateway.add(owner, start, end, status, folder)
+        return self.gateway.add(owner, start, end, status, folder)
 
     def add_folder(self, owner, path):
         self.gateway.add_folder(owner, path)
@@ -98,8 +108,40 @@ class FakeWorld:
     def show_permission_lists(self, how):
         self.gateway.permission_lists = how
 
-    def put(self, owner, folder, *, own=False, marker_key=None):
-        return self.gateway.add_item(owner, folder, maker=CONNECTION if own else OWNER, marker_key=marker_key)
+    def put(self, owner, folder, *, own=False, marker_key=None, start=NINE, end=TEN):
+        maker = CONNECTION if own else OWNER
+        return self.gateway.add_item(owner, folder, maker=maker, marker_key=marker_key, start=start, end=end)
+
+    def copy(self, item_id, start=None):
+        return self.gateway.copy_item(item_id, start)
+
+    def change(self, item_id, status):
+        item = self.gateway.item(item_id)
+        item.status, item.version = status, item.version + 1
+
+    def cancel(self, item_id):
+        self.gateway.item(item_id).cancelled = True
+
+    def remove(self, item_id):
+        self.gateway.remove_item(item_id)
+
+    def texts(self, item_id):
+        item = self.gateway.item(item_id)
+        return item.title, item.location, item.body
+
+    def truth(self, owner, folder=""):
+        """Return times, status, marker, revision and whether the connection made it, of each item."""
+        items = self.gateway.owners[owner].folders[folder].items.values()
+        return [(it.start, it.end, it.status, it.marker_key, it.revision, it.maker == CONNECTION) for it in items]
+
+    def own_items(self):
+        return []
+
+    def refuse_more_mailboxes(self):
+        self.gateway.fail("*", lambda: TooManyMailboxesError("too many"))
+
+    def limit_pages(self, most):
+        pass
 
     def markers(self, owner, folder):
         return [item.marker_key for item in self.gateway.owners[owner].folders[folder].items.values()]
@@ -187,9 +229,8 @@ class SandboxWorld:
         return f"owner{next(self._numbers):04}@corp.example"
 
     def add(self, owner, start, end, status=BusyStatus.BUSY, folder=""):
-        names = {"busy": "Busy", "tentative": "Tentative", "out_of_office": "OOF", "working_elsewhere": "WorkingElsewhere"}
         body = {"owner": owner, "folder": folder, "start": start.isoformat(), "end": end.isoformat(), "subject": "A secret"}
-        self._sandbox.control("POST", "/appointments", {**body, "status": names[status] if status else "Free"})
+        return self._sandbox.control("POST", "/appointments", {**body, "status": STATUSES[status]})["id"]
 
     def add_folder(self, owner, path):
         self._sandbox.control("POST", "/calendars", {"owner": owner, "folder": path})
@@ -226,11 +267,53 @@ class SandboxWorld:
     def show_permission_lists(self, how):
         self._sandbox.control("POST", "/limits", {"permission_set": how})
 
-    def put(self, owner, folder, *, own=False, marker_key=None):
+    def put(self, owner, folder, *, own=False, marker_key=None, start=NINE, end=TEN):
         maker = self._sandbox.email if own else owner
-        body = {"owner": owner, "folder": folder, "start": at(0, 9).isoformat(), "end": at(0, 10).isoformat()}
+        body = {"owner": owner, "folder": folder, "start": start.isoformat(), "end": end.isoformat()}
         more = {"subject": "A secret", "creator": maker, "marker": marker_key or ""}
         return self._sandbox.control("POST", "/appointments", body | more)["id"]
+
+    def copy(self, item_id, start=None):
+        body = {} if start is None else {"start": start.isoformat()}
+        return self._sandbox.control("POST", f"/appointments/{item_id}/copy", body)["id"]
+
+    def change(self, item_id, status):
+        self._sandbox.control("PATCH", f"/appointments/{item_id}", {"status": STATUSES[status]})
+
+    def cancel(self, item_id):
+        self._sandbox.control("PATCH", f"/appointments/{item_id}", {"is_cancelled": True})
+
+    def remove(self, item_id):
+        self._sandbox.control("DELETE", f"/appointments/{item_id}")
+
+    def texts(self, item_id):
+        item = self.details(item_id)
+        return tuple(item.findtext(f"{{*}}{name}") or "" for name in ("Subject", "Location", "Body"))
+
+    def details(self, item_id):
+        """Return an item as the server shows it to somebody who asks for its details."""
+        wanted = envelopes.item_fields("subject", "location", "body", "reminder_is_set", "_start_timezone", "_end_timezone")
+        envelope = envelopes_looking.get_items([item_id], wanted)
+        return self.gateway._transport.send(envelope, "looking", lambda answer: answer.find(".//{*}CalendarItem"))
+
+    def truth(self, owner, folder=""):
+        statuses = {name: status for status, name in STATUSES.items()}
+        found = []
+        for it in self.items(owner, folder):
+            start, end = (datetime.fromisoformat(it[name]) for name in ("start", "end"))
+            revision = None if it["revision"] is None else int(it["revision"])
+            mine = it["creator"] == self._sandbox.email
+            found.append((start, end, statuses[it["status"]], it["marker"], revision, mine))
+        return found
+
+    def refuse_more_mailboxes(self):
+        self._fault("too_many_objects", count=1)
+
+    def own_items(self):
+        return self.items(self._sandbox.email, "")
+
+    def limit_pages(self, most):
+        self._sandbox.control("POST", "/limits", {"find_items": most})
 
     def items(self, owner, folder):
         window = "start=2000-01-01T00:00:00%2B00:00&end=2040-01-01T00:00:00%2B00:00"
@@ -289,7 +372,8 @@ class SandboxWorld:
 
     def mend(self):
         self._sandbox.control("DELETE", "/faults")
-        self._sandbox.control("POST", "/limits", {"root_visible": True, "permission_set": "omitted", "foreign_address": True})
+        usual = {"root_visible": True, "permission_set": "omitted", "foreign_address": True, "find_items": 1000}
+        self._sandbox.control("POST", "/limits", usual)
 
     def close(self):
         self.gateway.close()
