@@ -89,15 +89,23 @@ def test_a_forced_page_passes_the_gate_and_others_do_not():
     assert len(plan.changes) == 3
 
 
-@pytest.mark.parametrize("state", [EntryState.WANTED, EntryState.CONFLICT, EntryState.BLOCKED, EntryState.FAILED])
-def test_taking_away_what_is_in_no_calendar_is_quiet(state):
-    plan = gate(*page_of(20, 20, state=state, item_id=None))
-    assert (len(plan.changes), plan.refused_pages) == (20, ())
-
-
-def test_taking_away_what_its_owner_removed_is_quiet():
-    plan = gate(*page_of(20, 20, state=EntryState.REMOVED_BY_OWNER))
-    assert (len(plan.changes), plan.refused_pages) == (20, ())
+@pytest.mark.parametrize(
+    ("state", "item_id"),
+    [
+        (EntryState.WANTED, None),
+        (EntryState.CONFLICT, None),
+        (EntryState.BLOCKED, None),
+        (EntryState.FAILED, None),
+        (EntryState.REMOVED_BY_OWNER, None),
+        (EntryState.REMOVED_BY_OWNER, "item"),
+    ],
+)
+def test_taking_away_what_is_in_no_calendar_is_quiet(state, item_id):
+    bookings, entries = page_of(10, 2)
+    keys = [f"absent-{number}" for number in range(20)]
+    absent = [make_entry(state, key=key, item_id=item_id) for key in keys]
+    plan = gate([*bookings, *(cancelled(key) for key in keys)], [*entries, *absent])
+    assert (len(plan.changes), plan.refused_pages) == (22, ())
 
 
 @pytest.mark.parametrize(
