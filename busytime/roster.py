@@ -11,6 +11,7 @@ import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from busytime.bookings import OwnerChanges
 from busytime.errors import ConfigurationError
 from busytime.folder_path import PathKey, parse_folder_path
 from busytime.model import Role
@@ -109,6 +110,9 @@ class BookingPage:
         additional: The calendars that a booking is copied into.
         busy: The calendars whose busy time is read as well.
         require_proof: Whether a right to write that is not proven blocks the page.
+        allow_conflicts: Whether a taken slot does not matter.
+        owner_changes: What it does when an owner moves or removes an entry.
+        recreate: Whether an entry that its owner removed is made again.
     """
 
     name: str
@@ -118,6 +122,9 @@ class BookingPage:
     additional: tuple[CalendarRef, ...] = ()
     busy: tuple[CalendarRef, ...] = ()
     require_proof: bool = False
+    allow_conflicts: bool = False
+    owner_changes: OwnerChanges = OwnerChanges.REPORT
+    recreate: bool = False
 
     def associated(self) -> Iterator[tuple[Role, CalendarRef]]:
         """Yield every associated calendar with its role; one calendar may come under two roles."""
@@ -267,3 +274,15 @@ def parse_truth(text: str) -> bool:
     if text.strip().lower() not in {"true", "false"}:
         raise ConfigurationError(f"{text[:80]!r} is neither true nor false; write one of the two")
     return text.strip().lower() == "true"
+
+
+def parse_owner_changes(text: str) -> OwnerChanges:
+    """Read what a page does when an owner moves or removes an entry.
+
+    Raises:
+        ConfigurationError: There is no such thing.
+    """
+    try:
+        return OwnerChanges(text.strip())
+    except ValueError as error:
+        raise ConfigurationError(f"{text[:80]!r} cannot be done; write {' or '.join(OwnerChanges)}") from error

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from busytime.bookings import OwnerChanges
 from busytime.model import Role
 from busytime.roster import WHOLE_DAY, BookingPage, CalendarKey, CalendarRef, Hours, Roster, RosterCalendar
 
@@ -52,6 +53,9 @@ class PageLine:
     time_zone: str = "UTC"
     hours: Hours = WHOLE_DAY
     require_proof: bool = False
+    allow_conflicts: bool = False
+    owner_changes: OwnerChanges = OwnerChanges.REPORT
+    recreate: bool = False
 
     def refs(self, role: Role) -> Iterator[CalendarRef]:
         """Yield the calendars of one role."""
@@ -97,7 +101,18 @@ def build_roster(calendars: Sequence[CalendarLine], pages: Sequence[PageLine]) -
 def _build_page(page: PageLine, refs: Mapping[CalendarKey, CalendarRef]) -> BookingPage:
     """Build one page, its calendars in their one spelling."""
     main, additional, busy = (tuple(refs[ref.key] for ref in page.refs(role)) for role in Role)
-    return BookingPage(page.name, page.time_zone, page.hours, main[0], additional, busy, page.require_proof)
+    return BookingPage(
+        page.name,
+        page.time_zone,
+        page.hours,
+        main[0],
+        additional,
+        busy,
+        page.require_proof,
+        page.allow_conflicts,
+        page.owner_changes,
+        page.recreate,
+    )
 
 
 def _repeated(entries: Iterable[tuple[Hashable, int, str]]) -> Iterator[Fault]:

@@ -231,7 +231,19 @@ def _read_page(item: object, line_of: Callable[[Place], int], draft: Draft) -> N
     roles = [RoleLine(line_of(("main",)), Role.MAIN, found.main)]
     for role, refs in ((Role.ADDITIONAL, found.additional), (Role.BUSY, found.busy)):
         roles += [RoleLine(line_of((role.value, index)), role, ref) for index, ref in enumerate(refs)]
-    draft.pages.append(PageLine(line_of(()), found.name, tuple(roles), found.time_zone, found.hours, found.require_proof))
+    draft.pages.append(
+        PageLine(
+            line_of(()),
+            found.name,
+            tuple(roles),
+            found.time_zone,
+            found.hours,
+            found.require_proof,
+            found.allow_conflicts,
+            found.owner_changes,
+            found.recreate,
+        )
+    )
 
 
 def _read_csv(text: str, draft: Draft) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Val
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from busytime import roster
+from busytime.bookings import OwnerChanges
 from busytime.errors import ConfigurationError
 from busytime.model import Role
 from busytime.roster import CalendarRef, Hours
@@ -80,6 +81,7 @@ _NONE_IS_EMPTY = BeforeValidator(lambda value: [] if value is None else value)
 _Address = Annotated[str, _text(roster.parse_address)]
 _Folder = Annotated[str, _text(roster.parse_folder), BeforeValidator(lambda value: "" if value is None else value)]
 _PageName = Annotated[str, _text(roster.parse_page_name)]
+_Truth = Annotated[bool, _text(roster.parse_truth), BeforeValidator(_written)]
 _Ref = Annotated[CalendarRef, _text(roster.parse_calendar_ref)]
 
 
@@ -104,7 +106,10 @@ class PageModel(_Model):
     name: _PageName
     time_zone: Annotated[str, _text(roster.parse_zone)] = "UTC"
     hours: Annotated[Hours, _text(roster.parse_hours)] = Hours()
-    require_proof: Annotated[bool, _text(roster.parse_truth), BeforeValidator(_written)] = False
+    require_proof: _Truth = False
+    allow_conflicts: _Truth = False
+    owner_changes: Annotated[OwnerChanges, _text(roster.parse_owner_changes)] = OwnerChanges.REPORT
+    recreate: _Truth = False
     main: _Ref
     additional: Annotated[list[_Ref], _NONE_IS_EMPTY] = []
     busy: Annotated[list[_Ref], _NONE_IS_EMPTY] = []

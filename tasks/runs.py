@@ -41,10 +41,15 @@ class OpenRun:
 
 
 @task(name="open_run", cache_policy=NO_CACHE)
-def open_run(flow: str, trigger: Trigger, window: Window | None = None) -> OpenRun:
+def open_run(flow: str, trigger: Trigger, window: Window | None = None, *, alone: bool = True) -> OpenRun:
     """Note that a run has started and take its locks; the run of a dead holder is closed as crashed.
 
-    A run that gets no lock is noted as skipped.
+    Args:
+        flow: Name of the flow.
+        trigger: What started it.
+        window: What it reads.
+        alone: Whether it needs each connection for itself; a run that gets none is noted as skipped. Otherwise its locks
+            only show that it lives, and any number of runs have theirs.
 
     Raises:
         NoConnectionError: There is nothing to work through; that is noted too.
@@ -56,18 +61,29 @@ def open_run(flow: str, trigger: Trigger, window: Window | None = None) -> OpenR
     gc.freeze()
     with office.store.write() as unit:
         # One transaction: a process that dies here leaves either nothing, or a run with the locks that give it away.
-        connections = unit.connections.all_open()
-        actor_id, now = unit.owners.id(office.desk.actor), office.clock.now()
-        prefect_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
-        run_id = unit.runs.open(flow, trigger, actor_id, now, window, prefect_id)
-        taken = [_take(office, unit, f"{flow}:{it.id}:0", run_id, it.id) for it in connections]
-        run = OpenRun(run_id, tuple(lock for lock in taken if lock is not None))
-        if not connections:
-            unit.runs.close(run_id, RunStatus.REFUSED, now, reason=Reason.NO_CONNECTION)
-        elif not run.locks:
-            unit.runs.close(run_id, RunStatus.SKIPPED, now)
-    if not connections:
+        run = _open(office, unit, flow, trigger, window, alone=alone)
+    if run is None:
         raise NoConnectionError("No mailbox is connected yet: run `busytime connect EMAIL --ews-url URL`.")
+    return run
+
+
+def _open(
+    office: Workspace, unit: UnitOfWork, flow: str, trigger: Trigger, window: Window | None, *, alone: bool
+) -> OpenRun | None:
+    if not alone:
+        # Nobody else wants the lock of such a run, so somebody has to look which of their holders are dead.
+        office.store.sweep_locks(unit, f"{flow}:%:run-%")
+    connections, now = unit.connections.all_open(), office.clock.now()
+    prefect_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
+    run_id = unit.runs.open(flow, trigger, unit.owners.id(office.desk.actor), now, window, prefect_id)
+    shard = "0" if alone else f"run-{run_id}"
+    taken = [_take(office, unit, f"{flow}:{it.id}:{shard}", run_id, it.id) for it in connections]
+    run = OpenRun(run_id, tuple(lock for lock in taken if lock is not None))
+    if not connections:
+        unit.runs.close(run_id, RunStatus.REFUSED, now, reason=Reason.NO_CONNECTION)
+        return None
+    if not run.locks:
+        unit.runs.close(run_id, RunStatus.SKIPPED, now)
     return run
 
 

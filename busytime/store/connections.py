@@ -102,6 +102,7 @@ class ConnectionRepository:
             "breaker_changed_at": now,
             "window_days": None,
             "back_off_until": None,
+            "mailboxes_in_five_minutes": None,
         }
         existing = self._connection.scalar(select(connections.c.id).where(connections.c.owner_id == owner_id))
         if existing is not None:

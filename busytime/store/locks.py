@@ -101,7 +101,7 @@ class LockRepository:
             The name of the holding (``None`` where somebody else holds it), and the run of a dead holder.
         """
         row = self._connection.execute(select(locks).where(locks.c.name == name)).one_or_none()
-        if row is not None and not holder_is_dead and self._alive(row, process, now):
+        if row is not None and not holder_is_dead and self.is_alive(row, process, now):
             return None, None
         self._connection.execute(delete(locks).where(locks.c.name == name))
         holder = secrets.token_hex(16)
@@ -119,7 +119,8 @@ class LockRepository:
         return holder, row.run_id if row is not None else None
 
     @staticmethod
-    def _alive(row: Any, process: Process, now: datetime) -> bool:
+    def is_alive(row: Any, process: Process, now: datetime) -> bool:
+        """Tell whether the holder of a lock's row lives, as far as a process can see."""
         if row.host == process.host:
             return Process(row.host, row.process_id, row.process_started).lives
         heartbeat_at: datetime = row.heartbeat_at
@@ -137,6 +138,39 @@ class LockRepository:
                 f"Another run took over {name} while this one did not answer; nothing more is written by this one. "
                 "The other run does its work; nothing is to be done."
             )
+
+    def beat(self, run_id: int, now: datetime) -> None:
+        """Give a sign of life for all that a run holds; on PostgreSQL its session gives it."""
+        if not self._on_postgresql:
+            self._connection.execute(update(locks).where(locks.c.run_id == run_id).values(heartbeat_at=now))
+
+    def sweep(self, pattern: str, process: Process, now: datetime) -> list[int]:
+        """Remove all that the dead holders of some locks held.
+
+        Args:
+            pattern: Names of the locks, with `%` for any text.
+            process: The process that looks.
+            now: The present instant.
+
+        Returns:
+            The runs of the dead.
+        """
+        rows = self._connection.execute(select(locks).where(locks.c.name.like(pattern)).order_by(locks.c.name)).all()
+        dead = sorted({row.run_id for row in rows if not self._is_held(row, process, now)})
+        if dead:
+            self._connection.execute(delete(locks).where(locks.c.run_id.in_(dead)))
+        return dead
+
+    def _is_held(self, row: Any, process: Process, now: datetime) -> bool:
+        if not self._on_postgresql:
+            return self.is_alive(row, process, now)
+        # Who gets the session lock knows that nobody has it; it is given back with this transaction.
+        statement = text("SELECT pg_try_advisory_xact_lock(:number)")
+        return not self._connection.execute(statement, {"number": session_lock_number(row.name)}).scalar_one()
+
+    @property
+    def _on_postgresql(self) -> bool:
+        return self._connection.dialect.name == "postgresql"
 
     def release(self, name: str, holder: str) -> None:
         """Give a lock back."""

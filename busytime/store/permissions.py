@@ -1,6 +1,6 @@
 """Verdicts: history rows, closed when verdict, level or reason changes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,9 @@ from sqlalchemy import Connection, insert, select, update
 from busytime.errors import Reason
 from busytime.permissions import Conclusion, Evidence, Need, PermissionLevel, Verdict
 from busytime.store.tables import calendars, owners, permissions
+
+#: A statement names no more calendars than this; all are read instead.
+_IN_CLAUSE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,18 @@ class PermissionRepository:
         """Work inside the caller's transaction."""
         self._connection = connection
 
-    def current(self, connection_id: int | None = None) -> dict[tuple[int, Need], StoredVerdict]:
-        """Return the current verdicts by calendar and need: of one connection, or of each calendar's serving one."""
+    def current(
+        self, connection_id: int | None = None, *, calendar_ids: Collection[int] | None = None
+    ) -> dict[tuple[int, Need], StoredVerdict]:
+        """Return the current verdicts by calendar and need: of one connection, or of each calendar's serving one.
+
+        Args:
+            connection_id: The connection.
+            calendar_ids: Only those of some calendars.
+        """
         query = select(permissions).where(permissions.c.valid_to.is_(None))
+        if calendar_ids is not None and len(calendar_ids) <= _IN_CLAUSE:
+            query = query.where(permissions.c.calendar_id.in_(list(calendar_ids)))
         if connection_id is not None:
             query = query.where(permissions.c.connection_id == connection_id)
         else:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, literal, select, update
 
+from busytime.bookings import OwnerChanges
 from busytime.discovering import Change, KnownCalendar
 from busytime.model import Calendar, CalendarKind, ConnectionMode, Role
 from busytime.permissions import needs_of
@@ -86,6 +87,10 @@ class RosterRepository:
         query = select(calendars.c.id, calendars.c.connection_id).where(_IN_USE)
         return {row.id: row.connection_id for row in self._connection.execute(query)}
 
+    def connection_of(self, calendar_id: int) -> int | None:
+        """Return the connection that serves a calendar, in use or not."""
+        return self._connection.scalar(select(calendars.c.connection_id).where(calendars.c.id == calendar_id))
+
     def replace(self, roster: Roster, now: datetime) -> RosterChanges:
         """Make the stored roster equal to a file's: what the file lacks is retired, its history stays."""
         people = {calendar.owner for calendar in roster.calendars}
@@ -144,6 +149,9 @@ class RosterRepository:
                 "opens_minute": page.hours.opens_minute,
                 "closes_minute": page.hours.closes_minute,
                 "require_proof": page.require_proof,
+                "allow_conflicts": page.allow_conflicts,
+                "owner_changes": page.owner_changes,
+                "recreate": page.recreate,
                 "retired_at": None,
             }
             row = known.get(page.name)
@@ -206,6 +214,9 @@ class RosterRepository:
                     additional=tuple(ref for role, ref in roles if role is Role.ADDITIONAL),
                     busy=tuple(ref for role, ref in roles if role is Role.BUSY),
                     require_proof=row.require_proof,
+                    allow_conflicts=row.allow_conflicts,
+                    owner_changes=OwnerChanges(row.owner_changes),
+                    recreate=row.recreate,
                 )
             )
         return found

@@ -88,6 +88,10 @@ class RunRepository:
             values["counts"] = dict(counts)
         self._connection.execute(update(runs).where(runs.c.id == run_id, runs.c.status == RunStatus.RUNNING).values(values))
 
+    def actor_of(self, run_id: int) -> int:
+        """Return who started a run."""
+        return int(self._connection.execute(select(runs.c.actor_id).where(runs.c.id == run_id)).scalar_one())
+
     def note(self, run_id: int, attempt: Attempt, now: datetime) -> None:
         """Note one attempt of a step."""
         self._connection.execute(

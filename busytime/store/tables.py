@@ -4,25 +4,22 @@ Every table and every column carries a comment; closed lists are check constrain
 the views (`views.py`), which show these columns under the same names.
 """
 
-from enum import StrEnum
-
 from sqlalchemy import (
     JSON,
     Boolean,
     CheckConstraint,
     Column,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
-from sqlalchemy.sql.schema import SchemaItem
 
+from busytime.bookings import OwnerChanges
 from busytime.errors import Reason
 from busytime.model import (
     AuthType,
@@ -39,50 +36,8 @@ from busytime.model import (
     Trigger,
 )
 from busytime.permissions import Evidence, Need, PermissionLevel, Verdict
-from busytime.store.types import Key, UtcTime
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _id() -> Column[int]:
-    return Column("id", Key, primary_key=True, comment="Surrogate key.")
-
-
-def _refers(name: str, target: str, comment: str, *, nullable: bool = False) -> Column[int]:
-    return Column(name, Key, ForeignKey(target), nullable=nullable, comment=comment)
-
-
-def _closed(name: str, values: type[StrEnum], comment: str, *, nullable: bool = False) -> tuple[SchemaItem, SchemaItem]:
-    """Return a column and the check that it holds only values of a closed list."""
-    allowed = ", ".join(f"'{value}'" for value in values)
-    return Column(name, Text, nullable=nullable, comment=comment), CheckConstraint(f"{name} IN ({allowed})", name=name)
-
-
-def _history(*identity: str, table: str) -> list[SchemaItem]:
-    """Columns and constraints of a history table: rows are closed, never rewritten."""
-    return [
-        _refers("opened_run_id", "runs.id", "Run that opened the row."),
-        _refers("closed_run_id", "runs.id", "Run that closed the row; NULL while it is current.", nullable=True),
-        Column("valid_from", UtcTime, nullable=False, comment="Instant (UTC) of the batch transaction that opened the row."),
-        Column("valid_to", UtcTime, comment="Instant (UTC) of the batch transaction that closed the row; NULL = current."),
-        CheckConstraint("valid_to > valid_from", name="validity"),
-        Index(
-            f"uq_{table}_current",
-            *identity,
-            unique=True,
-            sqlite_where=text("valid_to IS NULL"),
-            postgresql_where=text("valid_to IS NULL"),
-        ),
-    ]
-
+from busytime.store.columns import closed, history, metadata, refers, surrogate_key
+from busytime.store.types import UtcTime
 
 installation = Table(
     "installation",
@@ -94,13 +49,14 @@ installation = Table(
     Column("last_instant", UtcTime, nullable=False, comment="Last instant (UTC) given to a batch transaction; never goes back."),
     Column("audit_key_id", Text, nullable=False, comment="Name of the master key that wraps the audit key."),
     Column("audit_key", LargeBinary, nullable=False, comment="Wrapped key of the chain in events."),
+    Column("restored_at", UtcTime, comment="When (UTC) calendars were found to hold entries that these tables have forgotten."),
     comment="This installation: one row.",
 )
 
 owners = Table(
     "owners",
     metadata,
-    _id(),
+    surrogate_key(),
     Column("address", Text, nullable=False, unique=True, comment="E-mail address in lower case; of an actor, user@host."),
     Column("name", Text, comment="Display name, where known."),
     comment="A person, account or actor: the only table that holds an address; every other refers to the id.",
@@ -109,12 +65,12 @@ owners = Table(
 runs = Table(
     "runs",
     metadata,
-    _id(),
+    surrogate_key(),
     Column("flow", Text, nullable=False, comment="Name of the flow."),
-    *_closed("trigger", Trigger, "What started it."),
-    _refers("actor_id", "owners.id", "Who started it."),
-    *_closed("status", RunStatus, "How it stands or ended."),
-    *_closed("reason", Reason, "Why it was refused or failed.", nullable=True),
+    *closed("trigger", Trigger, "What started it."),
+    refers("actor_id", "owners.id", "Who started it."),
+    *closed("status", RunStatus, "How it stands or ended."),
+    *closed("reason", Reason, "Why it was refused or failed.", nullable=True),
     Column("started_at", UtcTime, nullable=False, index=True, comment="Start (UTC)."),
     Column("finished_at", UtcTime, comment="End (UTC); of a crashed run, when it was found dead."),
     Column("window_start", UtcTime, comment="Start (UTC) of the window it reads."),
@@ -129,13 +85,13 @@ runs = Table(
 steps = Table(
     "steps",
     metadata,
-    _id(),
-    _refers("run_id", "runs.id", "Run it belongs to."),
+    surrogate_key(),
+    refers("run_id", "runs.id", "Run it belongs to."),
     Column("step", Text, nullable=False, comment="Name of the step."),
     Column("target", Text, nullable=False, comment="What it worked on: a batch's number or a connection's id, never an address."),
     Column("attempt", Integer, nullable=False, comment="Number of the attempt, from 1."),
-    *_closed("outcome", Outcome, "How the attempt ended."),
-    *_closed("reason", Reason, "Why it failed.", nullable=True),
+    *closed("outcome", Outcome, "How the attempt ended."),
+    *closed("reason", Reason, "Why it failed.", nullable=True),
     Column("error_code", Text, comment="The server's response code, where there was one."),
     Column("back_off_ms", Integer, comment="Back-off that the server asked for, in milliseconds."),
     Column("duration_ms", Integer, nullable=False, comment="Duration of the attempt in milliseconds."),
@@ -148,18 +104,19 @@ steps = Table(
 connections = Table(
     "connections",
     metadata,
-    _id(),
-    _refers("owner_id", "owners.id", "The account."),
-    *_closed("mode", ConnectionMode, "Whom it serves: everybody or its owner."),
+    surrogate_key(),
+    refers("owner_id", "owners.id", "The account."),
+    *closed("mode", ConnectionMode, "Whom it serves: everybody or its owner."),
     Column("ews_url", Text, nullable=False, comment="Address of the server."),
-    *_closed("auth_type", AuthType, "How it logs on."),
+    *closed("auth_type", AuthType, "How it logs on."),
     Column("ca_pem", Text, comment="Private authority of the server's certificate, as PEM; NULL = the public ones."),
     Column("opened_at", UtcTime, nullable=False, comment="Last time (UTC) at which it was connected."),
     Column("closed_at", UtcTime, comment="When (UTC) it was disconnected; NULL while it is connected."),
-    *_closed("breaker", Breaker, "No log-on passes while it is open."),
+    *closed("breaker", Breaker, "No log-on passes while it is open."),
     Column("breaker_changed_at", UtcTime, nullable=False, comment="Since when (UTC) the breaker stands as it does."),
     Column("window_days", Integer, comment="Longest availability window that the server answered, in days, once learnt."),
     Column("back_off_until", UtcTime, comment="Until when (UTC) the server asked to be left alone."),
+    Column("mailboxes_in_five_minutes", Integer, comment="Into how many mailboxes it takes writes in 5 minutes, once learnt."),
     Index("uq_connections_account", "owner_id", unique=True),
     Index(
         "uq_connections_corporate",
@@ -174,15 +131,15 @@ connections = Table(
 credentials = Table(
     "credentials",
     metadata,
-    _id(),
-    _refers("connection_id", "connections.id", "Connection it logs on."),
+    surrogate_key(),
+    refers("connection_id", "connections.id", "Connection it logs on."),
     Column("version", Integer, nullable=False, comment="Number of the secret, from 1 for each connection."),
     Column("key_id", Text, comment="Name of the master key that wraps the data key; NULL once destroyed."),
     Column("wrapped_key", LargeBinary, comment="Data key, wrapped by the master key; NULL once destroyed."),
     Column("ciphertext", LargeBinary, comment="User name and password, sealed; NULL once destroyed."),
     Column("created_at", UtcTime, nullable=False, comment="When (UTC) it was stored."),
     Column("retired_at", UtcTime, comment="When (UTC) a newer version or a disconnect ended it."),
-    _refers("actor_id", "owners.id", "Who stored it."),
+    refers("actor_id", "owners.id", "Who stored it."),
     UniqueConstraint("connection_id", "version"),
     comment="A version of a connection's secret; a retired one's ciphertext is destroyed, its row stays.",
 )
@@ -190,14 +147,14 @@ credentials = Table(
 logons = Table(
     "logons",
     metadata,
-    _id(),
-    _refers("owner_id", "owners.id", "The account, over all its connections, versions and user names."),
+    surrogate_key(),
+    refers("owner_id", "owners.id", "The account, over all its connections, versions and user names."),
     Column("credential_version", Integer, comment="Version that was tried; NULL for one that was not stored."),
-    _refers("run_id", "runs.id", "Run that tried it.", nullable=True),
-    *_closed("by", LogonBy, "The machine by itself, or a person."),
-    _refers("actor_id", "owners.id", "Who tried it."),
+    refers("run_id", "runs.id", "Run that tried it.", nullable=True),
+    *closed("by", LogonBy, "The machine by itself, or a person."),
+    refers("actor_id", "owners.id", "Who tried it."),
     Column("at", UtcTime, nullable=False, comment="When (UTC) it was claimed, before it was sent."),
-    *_closed("answer", LogonAnswer, "What came of it; NULL counts as refused.", nullable=True),
+    *closed("answer", LogonAnswer, "What came of it; NULL counts as refused.", nullable=True),
     Column("answered_at", UtcTime, comment="When (UTC) the answer came."),
     Column("error_code", Text, comment="The server's response code, where there was one."),
     Index("ix_logons_owner_id_at", "owner_id", "at"),
@@ -207,13 +164,13 @@ logons = Table(
 calendars = Table(
     "calendars",
     metadata,
-    _id(),
-    _refers("owner_id", "owners.id", "Whose calendar it is."),
+    surrogate_key(),
+    refers("owner_id", "owners.id", "Whose calendar it is."),
     Column("folder", Text, nullable=False, comment="Path below the owner's default calendar; empty = the default calendar."),
-    *_closed("kind", CalendarKind, "Default, sub or external."),
+    *closed("kind", CalendarKind, "Default, sub or external."),
     Column("folder_id", Text, comment="The server's id of the folder, once seen."),
-    _refers("account_id", "owners.id", "Account that the roster names for it.", nullable=True),
-    _refers("connection_id", "connections.id", "Connection that serves it.", nullable=True),
+    refers("account_id", "owners.id", "Account that the roster names for it.", nullable=True),
+    refers("connection_id", "connections.id", "Connection that serves it.", nullable=True),
     Column("pages", JSON(none_as_null=True), comment="Booking pages that may use it; NULL = all."),
     Column("found_at", UtcTime, comment="When (UTC) a discovery first saw it."),
     Column("missing_since", UtcTime, comment="Since when (UTC) discoveries no longer see it."),
@@ -227,12 +184,17 @@ calendars = Table(
 booking_pages = Table(
     "booking_pages",
     metadata,
-    _id(),
+    surrogate_key(),
     Column("name", Text, nullable=False, unique=True, comment="Its name in the roster."),
     Column("time_zone", Text, nullable=False, comment="IANA name of its time zone."),
     Column("opens_minute", Integer, nullable=False, comment="Opening time, minutes after local midnight."),
     Column("closes_minute", Integer, nullable=False, comment="Closing time, minutes after local midnight; 1440 = the day's end."),
     Column("require_proof", Boolean, nullable=False, comment="Whether a right to write that is not proven blocks it."),
+    Column("allow_conflicts", Boolean, nullable=False, server_default=false(), comment="Whether a taken slot does not matter."),
+    *closed("owner_changes", OwnerChanges, "What it does when an owner moves an entry.", default=OwnerChanges.REPORT),
+    Column(
+        "recreate", Boolean, nullable=False, server_default=false(), comment="Whether an entry its owner removed is made anew."
+    ),
     Column("added_at", UtcTime, nullable=False, comment="When (UTC) it came into the roster."),
     Column("retired_at", UtcTime, comment="When (UTC) it left the roster."),
     CheckConstraint("opens_minute >= 0 AND opens_minute < closes_minute AND closes_minute <= 1440", name="hours"),
@@ -242,10 +204,10 @@ booking_pages = Table(
 associated_calendars = Table(
     "associated_calendars",
     metadata,
-    _id(),
-    _refers("page_id", "booking_pages.id", "Booking page."),
-    _refers("calendar_id", "calendars.id", "Calendar."),
-    *_closed("role", Role, "What the calendar does on the page."),
+    surrogate_key(),
+    refers("page_id", "booking_pages.id", "Booking page."),
+    refers("calendar_id", "calendars.id", "Calendar."),
+    *closed("role", Role, "What the calendar does on the page."),
     Column("added_at", UtcTime, nullable=False, comment="When (UTC) the roster gave it this role."),
     Column("retired_at", UtcTime, comment="When (UTC) the roster took it away."),
     Index(
@@ -270,17 +232,17 @@ associated_calendars = Table(
 permissions = Table(
     "permissions",
     metadata,
-    _id(),
-    _refers("connection_id", "connections.id", "Connection whose right it is."),
-    _refers("calendar_id", "calendars.id", "Calendar."),
-    *_closed("need", Need, "What the product needs there."),
-    *_closed("required", PermissionLevel, "Lowest level that grants it."),
-    *_closed("observed", PermissionLevel, "Level that was seen; NULL where it cannot be told.", nullable=True),
-    *_closed("evidence", Evidence, "What the verdict rests on; NULL where nothing could be seen.", nullable=True),
-    *_closed("verdict", Verdict, "The verdict."),
-    *_closed("reason", Reason, "Why it is not granted.", nullable=True),
+    surrogate_key(),
+    refers("connection_id", "connections.id", "Connection whose right it is."),
+    refers("calendar_id", "calendars.id", "Calendar."),
+    *closed("need", Need, "What the product needs there."),
+    *closed("required", PermissionLevel, "Lowest level that grants it."),
+    *closed("observed", PermissionLevel, "Level that was seen; NULL where it cannot be told.", nullable=True),
+    *closed("evidence", Evidence, "What the verdict rests on; NULL where nothing could be seen.", nullable=True),
+    *closed("verdict", Verdict, "The verdict."),
+    *closed("reason", Reason, "Why it is not granted.", nullable=True),
     Column("detail", Text, comment="The server's response code that goes with the reason."),
-    *_history("connection_id", "calendar_id", "need", table="permissions"),
+    *history("connection_id", "calendar_id", "need", table="permissions"),
     Index("ix_permissions_calendar_id", "calendar_id"),
     comment="History: the verdict for one connection, calendar and need; closed when verdict, level or reason changes.",
 )
@@ -288,44 +250,44 @@ permissions = Table(
 busy_intervals = Table(
     "busy_intervals",
     metadata,
-    _id(),
-    _refers("calendar_id", "calendars.id", "Calendar."),
+    surrogate_key(),
+    refers("calendar_id", "calendars.id", "Calendar."),
     Column("starts_at", UtcTime, nullable=False, comment="Start (UTC)."),
     Column("ends_at", UtcTime, nullable=False, comment="End (UTC), after the start."),
-    *_closed("status", BusyStatus, "How the owner is occupied."),
+    *closed("status", BusyStatus, "How the owner is occupied."),
     Column("count", Integer, nullable=False, comment="How many equal intervals were answered."),
     CheckConstraint("ends_at > starts_at", name="length"),
     CheckConstraint("count > 0", name="count"),
-    *_history("calendar_id", "starts_at", "ends_at", "status", table="busy_intervals"),
+    *history("calendar_id", "starts_at", "ends_at", "status", table="busy_intervals"),
     comment="History: a busy interval of a calendar, as answered; identity is calendar, start, end and status.",
 )
 
 coverage = Table(
     "coverage",
     metadata,
-    _id(),
-    _refers("calendar_id", "calendars.id", "Calendar."),
+    surrogate_key(),
+    refers("calendar_id", "calendars.id", "Calendar."),
     Column("starts_at", UtcTime, nullable=False, comment="Start (UTC) of the window; slides in a current row."),
     Column("ends_at", UtcTime, nullable=False, comment="End (UTC) of the window; slides in a current row."),
-    *_closed("state", CoverageState, "Covered by an answer, or unknown."),
-    *_closed("reason", Reason, "Why it is unknown.", nullable=True),
+    *closed("state", CoverageState, "Covered by an answer, or unknown."),
+    *closed("reason", Reason, "Why it is unknown.", nullable=True),
     Column("detail", Text, comment="A response code, or the start of the appointment that could not be read."),
     Column("as_of", UtcTime, nullable=False, comment="When (UTC) the last answer was asked for; updated in place."),
     Column("failures", Integer, nullable=False, comment="Harvests without an answer since then; updated in place."),
     CheckConstraint("ends_at > starts_at", name="length"),
     CheckConstraint("(state = 'covered') = (reason IS NULL)", name="reason_given"),
-    *_history("calendar_id", "starts_at", table="coverage"),
+    *history("calendar_id", "starts_at", table="coverage"),
     comment="History: for which window a calendar's busy time is known, as of when, and why not elsewhere.",
 )
 
 events = Table(
     "events",
     metadata,
-    _id(),
+    surrogate_key(),
     Column("tag", Text, nullable=False, comment="What was done, as source:subject:action."),
     Column("at", UtcTime, nullable=False, comment="When (UTC)."),
-    _refers("actor_id", "owners.id", "Who did it."),
-    _refers("run_id", "runs.id", "In which run.", nullable=True),
+    refers("actor_id", "owners.id", "Who did it."),
+    refers("run_id", "runs.id", "In which run.", nullable=True),
     Column("details", Text, nullable=False, comment="Ids and counts as JSON text; never an address or a secret."),
     Column("previous_hmac", Text, nullable=False, unique=True, comment="The HMAC of the row before; empty for the first."),
     Column("hmac", Text, nullable=False, comment="HMAC-SHA-256 over this row and the one before, in hexadecimal."),
@@ -341,6 +303,6 @@ locks = Table(
     Column("process_id", Integer, nullable=False, comment="Process of the holder."),
     Column("process_started", Text, nullable=False, comment="When that process started, as its system counts it."),
     Column("heartbeat_at", UtcTime, nullable=False, comment="Last sign of life (UTC)."),
-    _refers("run_id", "runs.id", "Run that holds it."),
+    refers("run_id", "runs.id", "Run that holds it."),
     comment="Who works on what now; a row is gone when its run has ended.",
 )

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, Integer, Text, TypeDecorator
 from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 #: Surrogate keys: 64 bits on PostgreSQL, the row id on SQLite.
@@ -59,3 +61,20 @@ class UtcTime(TypeDecorator[datetime]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         """Return what reads one value; for text without a Python frame around it, because a harvest reads a million."""
         return super().result_processor(dialect, coltype) if dialect.name == "postgresql" else _from_text
+
+
+class Now(FunctionElement[datetime]):
+    """The database's own present instant in the form of ``UtcTime``: the default in rows that other programs insert."""
+
+    type = UtcTime()
+    inherit_cache = True
+
+
+@compiles(Now, "postgresql")
+def _now_on_postgresql(*_: object, **__: object) -> str:
+    return "CURRENT_TIMESTAMP"
+
+
+@compiles(Now, "sqlite")
+def _now_on_sqlite(*_: object, **__: object) -> str:
+    return "(strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00')"

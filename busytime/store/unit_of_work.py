@@ -10,16 +10,21 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from busytime.model import RunStatus
 from busytime.ports import Clock
+from busytime.store.bookings import BookingRepository
 from busytime.store.busy_time import BusyTimeRepository
+from busytime.store.claims import ClaimRepository
 from busytime.store.connections import ConnectionRepository, LogonRepository
 from busytime.store.database import translated
+from busytime.store.entries import EntryRepository
 from busytime.store.events import EventRepository
 from busytime.store.locks import LockRepository, Process
 from busytime.store.owners import OwnerRepository
 from busytime.store.permissions import PermissionRepository
 from busytime.store.roster import RosterRepository
 from busytime.store.runs import RunRepository
+from busytime.store.surroundings import SurroundingsRepository
 from busytime.store.tables import installation
 from busytime.vault import KEY_BYTES, Vault
 
@@ -41,7 +46,16 @@ class UnitOfWork:
         self.roster = RosterRepository(connection)
         self.busy_time = BusyTimeRepository(connection)
         self.permissions = PermissionRepository(connection)
+        self.bookings = BookingRepository(connection)
+        self.entries = EntryRepository(connection)
+        self.claims = ClaimRepository(connection)
+        self.surroundings = SurroundingsRepository(connection)
         self.events = EventRepository(connection)
+
+    @property
+    def now(self) -> datetime:
+        """The present instant, as the clock tells it."""
+        return self._clock.now()
 
     @cached_property
     def instant(self) -> datetime:
@@ -54,21 +68,36 @@ class UnitOfWork:
         self._connection.execute(update(installation).values(last_instant=instant))
         return instant
 
+    def mark_restored(self) -> bool:
+        """Note that the tables have forgotten what calendars hold, and tell whether that is new."""
+        unknown = update(installation).where(installation.c.restored_at.is_(None))
+        return self._connection.execute(unknown.values(restored_at=self.now)).rowcount == 1
+
 
 class Store:
     """The database: opens transactions, holds run locks, and appends audit events."""
 
-    def __init__(self, engine: Engine, vault: Vault, clock: Clock) -> None:
-        """Take an engine whose tables are at the newest version."""
+    def __init__(self, engine: Engine, vault: Vault, clock: Clock, process: Process | None = None) -> None:
+        """Take an engine whose tables are at the newest version.
+
+        Args:
+            engine: The database.
+            vault: Opens the audit chain's key.
+            clock: Tells the time.
+            process: Who holds locks; default: the running process.
+        """
         self._engine = engine
         self._vault = vault
         self._clock = clock
+        self.process = process or Process.this()
         self._sessions: dict[str, Connection] = {}
 
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
-        """Open a transaction that only reads."""
-        with translated(), self._engine.connect() as connection, connection.begin():
+        """Open a transaction that only reads, all of it as of one moment."""
+        # SQLite does so by itself.
+        as_of_one_moment = {"isolation_level": "REPEATABLE READ"} if self._on_postgresql else {}
+        with translated(), self._engine.connect().execution_options(**as_of_one_moment) as connection, connection.begin():
             yield UnitOfWork(connection, self._clock)
 
     @contextmanager
@@ -117,6 +146,26 @@ class Store:
         with self._engine.connect() as connection:
             return str(connection.execute(select(installation.c.installation_id)).scalar_one())
 
+    @property
+    def restored_at(self) -> datetime | None:
+        """When calendars were found to hold entries that these tables have forgotten; ``None`` if they were not."""
+        with translated(), self._engine.connect() as connection:
+            found: datetime | None = connection.execute(select(installation.c.restored_at)).scalar_one()
+        return found
+
+    def mark_restored(self, run_id: int) -> None:
+        """Note, once, that a run found the tables to have forgotten what calendars hold."""
+        key = self.audit_key
+        with self.write() as unit:
+            if unit.mark_restored():
+                actor_id = unit.runs.actor_of(run_id)
+                unit.events.append(key, "machine:database:restored", self._clock.now(), actor_id, {}, run_id)
+
+    def clear_restored(self) -> None:
+        """Note that what calendars hold was taken over."""
+        with translated(), self._engine.connect().execution_options(writer=True) as connection, connection.begin():
+            connection.execute(update(installation).values(restored_at=None))
+
     def append_event(self, tag: str, actor_id: int, details: Mapping[str, Any], run_id: int | None = None) -> None:
         """Append an audit event, in a transaction of its own."""
         key = self.audit_key
@@ -133,9 +182,7 @@ class Store:
         if self._on_postgresql and session is None:
             return None, None
         try:
-            holder, dead_run = unit.locks.take(
-                name, run_id, Process.this(), self._clock.now(), holder_is_dead=session is not None
-            )
+            holder, dead_run = unit.locks.take(name, run_id, self.process, self._clock.now(), holder_is_dead=session is not None)
         except BaseException:
             if session is not None:
                 _end(session)
@@ -166,6 +213,16 @@ class Store:
             LockLostError: It is not.
         """
         unit.locks.check(name, holder, self._clock.now())
+
+    def sweep_locks(self, unit: UnitOfWork, pattern: str) -> None:
+        """Close as crashed the runs of dead holders of some locks, and remove all locks that they held.
+
+        Args:
+            unit: The transaction.
+            pattern: Names of the locks, with `%` for any text.
+        """
+        for dead_run in unit.locks.sweep(pattern, self.process, self._clock.now()):
+            unit.runs.close(dead_run, RunStatus.CRASHED, self._clock.now())
 
     def release_lock(self, name: str, holder: str) -> None:
         """Give a lock back."""

@@ -6,9 +6,11 @@ shows a secret, ciphertext included.
 
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, select
+from sqlalchemy import Column, Select, Table, and_, case, null, or_, select
 
+from busytime.errors import Reason
 from busytime.store import tables as t
+from busytime.store import tables_booking as b
 
 
 def _columns(table: Table, *left_out: str) -> list[Column[object]]:
@@ -27,6 +29,36 @@ def _with_calendar(table: Table) -> Select[*tuple[Any, ...]]:
         .join(t.calendars, t.calendars.c.id == table.c.calendar_id)
         .join(_owner, _owner.c.id == t.calendars.c.owner_id)
     )
+
+
+def _is_good(row: Any) -> Any:
+    """Whether a row of `bookings` was looked at and found good."""
+    return and_(row.c.checked_at.is_not(None), row.c.refused.is_(None))
+
+
+def _bookings() -> Select[*tuple[Any, ...]]:
+    """Each booking at its newest good revision; besides, rows that were refused or not looked at yet.
+
+    Of a row that nobody found good only what says which one it is: its values may be anything, on SQLite of any type.
+    """
+    row, later = b.bookings, b.bookings.alias("later")
+    good = _is_good(row)
+    superseded = (
+        select(later.c.id)
+        .where(later.c.booking_key == row.c.booking_key, later.c.revision > row.c.revision, _is_good(later))
+        .exists()
+    )
+    wrong_key = row.c.refused_field == "booking_key"
+    wrong_page = and_(row.c.refused_field == "page", row.c.refused != Reason.UNKNOWN_PAGE)
+    told = (row.c.starts_at, row.c.ends_at, row.c.state, row.c.revision, row.c.booked_at)
+    return select(
+        row.c.id,
+        case((wrong_key, null()), else_=row.c.booking_key).label("booking_key"),
+        case((wrong_page, null()), else_=row.c.page).label("page"),
+        *(case((good, column), else_=null()).label(column.name) for column in told),
+        *(column for column in row.columns if column.name.startswith("effective_")),
+        *(row.c[name] for name in ("changed_by", "run_id", "checked_at", "refused", "refused_field")),
+    ).where(or_(~good, ~superseded))
 
 
 #: Name of each view and the query that it stands for.
@@ -54,6 +86,9 @@ VIEWS: dict[str, Select[*tuple[Any, ...]]] = {
     .join(t.connections, t.connections.c.id == t.credentials.c.connection_id)
     .join(_account, _account.c.id == t.connections.c.owner_id)
     .join(_actor, _actor.c.id == t.credentials.c.actor_id),
+    "audit_bookings": _bookings(),
+    "audit_entries": _with_calendar(b.entries),
+    "audit_changes": _with_calendar(b.changes).add_columns(t.runs.c.flow).join(t.runs, t.runs.c.id == b.changes.c.run_id),
     "audit_events": select(*_columns(t.events), _actor.c.address.label("actor"))
     .select_from(t.events)
     .join(_actor, _actor.c.id == t.events.c.actor_id),

@@ -1,13 +1,13 @@
 """Runs migrations on the connection that the caller opened, inside its transaction.
 
-The views are made anew each time, because a view keeps its tables from changing; they are there whenever the
-tables are at the newest version.
+The views show every table, so that with them all tables are known here. They are made anew each time, because a view keeps
+its tables from changing; they are there whenever the tables are at the newest version.
 """
 
 from alembic import context
 from sqlalchemy import text
 
-from busytime.store.tables import metadata
+from busytime.store.columns import metadata
 from busytime.store.views import VIEWS
 
 connection = context.config.attributes["connection"]
@@ -22,4 +22,5 @@ for name in VIEWS:
 context.run_migrations()
 if context.get_context().get_current_revision() == context.script.get_current_head():
     for name, query in VIEWS.items():
-        connection.execute(text(f"CREATE VIEW {name} AS {query.compile(dialect=connection.dialect)}"))
+        select = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        connection.execute(text(f"CREATE VIEW {name} AS {select}"))
