@@ -49,6 +49,7 @@ class Reason(StrEnum):
     NOT_PROVEN = "not_proven"
     WRITE_DENIED = "write_denied"
     IS_A_GROUP = "is_a_group"
+    NEVER_VALIDATED = "never_validated"
     SLOT_TAKEN = "slot_taken"
     MAIN_NOT_THERE = "main_not_there"
     PAGE_BLOCKED = "page_blocked"
@@ -131,6 +132,7 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.NOT_PROVEN: "the right to create is there; whether entries can be changed is not shown",
     Reason.WRITE_DENIED: "the server denied a write",
     Reason.IS_A_GROUP: "the address is a distribution list, not a person",
+    Reason.NEVER_VALIDATED: "no validation could look at this calendar yet",
     Reason.SLOT_TAKEN: "the slot is taken in the page's main or busy calendars",
     Reason.MAIN_NOT_THERE: "it waits for the booking's entry in the main calendar",
     Reason.PAGE_BLOCKED: "the page's main calendar may not be written to",

@@ -8,10 +8,11 @@ from prefect.client.schemas.objects import State
 from busytime.errors import ConfigurationError
 from busytime.harvesting import BatchResult
 from busytime.model import RunStatus, Trigger, Window, harvest_window
-from busytime.outcomes import HarvestOutcome, judge_harvest
+from busytime.outcomes import EntriesRead, HarvestOutcome, judge_harvest
 from flows.fan_out import RUNNER, named_state, settled
 from tasks.harvest import harvest_batch, list_batches, list_unserved
 from tasks.probe import probe_connection
+from tasks.read_back import follow_owners, list_entries_to_read_back, read_back_batch
 from tasks.runs import HeldLock, close_run, closed_on_error, open_run
 from tasks.workspace import workspace
 
@@ -29,9 +30,11 @@ def harvest_busy_time(
         return final_state(HarvestOutcome(run.run_id, RunStatus.SKIPPED))
     with closed_on_error(run):
         probes = settled(probe_connection.map(unmapped(run), list(run.locks)))
-        batches = list_batches(run, window, [lock for lock in probes if isinstance(lock, HeldLock)])
-        results = settled(harvest_batch.map(batches))
-        outcome = judge_harvest(run.run_id, probes, results, list_unserved())
+        good = [lock for lock in probes if isinstance(lock, HeldLock)]
+        results = settled(harvest_batch.map(list_batches(run, window, good)))
+        entries = settled(read_back_batch.map(list_entries_to_read_back(run, window, good)))
+        entries.append(follow_owners(run))
+        outcome = judge_harvest(run.run_id, probes, results, list_unserved(), entries)
         close_run(run, outcome.status, outcome.reason, outcome.counts)
     return final_state(outcome)
 
@@ -52,7 +55,8 @@ def choose_window(window_from: datetime | None, window_to: datetime | None) -> W
 
 def final_state(outcome: HarvestOutcome) -> State[HarvestOutcome]:
     """Return a named state, so that Prefect's page tells what came out."""
-    return named_state(outcome.status, outcome.message or describe(outcome.result), outcome)
+    said = [describe(outcome.result), describe_entries(outcome.entries)]
+    return named_state(outcome.status, outcome.message or "; ".join(filter(None, said)), outcome)
 
 
 def describe(result: BatchResult) -> str:
@@ -62,3 +66,11 @@ def describe(result: BatchResult) -> str:
     if len(named) > _NAMED_FAILURES:
         named[_NAMED_FAILURES:] = [f"{len(named) - _NAMED_FAILURES} more"]
     return f"{text}; without an answer: {', '.join(named)}" if named else text
+
+
+def describe_entries(entries: EntriesRead) -> str:
+    """Say in one line what owners did with entries; empty where they did nothing."""
+    said = [f"{count} entries {state.replace('_', ' ')}" for state, count in entries.changed.items() if count]
+    said += [f"{entries.followed} bookings followed"] if entries.followed else []
+    said += [f"too many at once on page {it.page}: none followed" for it in entries.refused_pages]
+    return "; ".join(said)

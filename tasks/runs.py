@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 
-from busytime.errors import BusyTimeError, NoConnectionError, Reason
+from busytime.errors import BusyTimeError, NoConnectionError, Reason, UnsafePlanError
 from busytime.model import RunStatus, Trigger, Window
 from busytime.store.unit_of_work import UnitOfWork
 from tasks.workspace import Workspace, workspace
@@ -114,7 +114,8 @@ def closed_on_error(run: OpenRun) -> Iterator[None]:
         STOPPING.set()
         stopped = isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
         reason = error.reason if isinstance(error, BusyTimeError) else Reason.STOPPED if stopped else Reason.UNEXPECTED
-        finish_run(workspace(), run, RunStatus.FAILED, reason)
+        refused = isinstance(error, UnsafePlanError)
+        finish_run(workspace(), run, RunStatus.REFUSED if refused else RunStatus.FAILED, reason)
         raise
 
 

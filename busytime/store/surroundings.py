@@ -18,7 +18,7 @@ from busytime.store.permissions import PermissionRepository
 from busytime.store.tables import associated_calendars, booking_pages, calendars, connections, owners
 
 #: Verdicts on writing under which nothing is sent.
-_CLOSED = frozenset({Verdict.INSUFFICIENT, Verdict.MISSING, Verdict.PENDING})
+_CLOSED = frozenset({Verdict.INSUFFICIENT, Verdict.MISSING, Verdict.PENDING, Verdict.UNREACHABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,10 @@ class SurroundingsRepository:
         asked = None if names is None else {*calendar_ids, *(it.id for page in pages for _, it in page.uses)}
         verdicts = {place: it.conclusion for place, it in self._permissions.current(calendar_ids=asked).items()}
         rows = self._calendars(asked)
-        closed = {
+        # What no validation has looked at is not known to be allowed.
+        targets = {it.id for page in pages for role, it in page.uses if role is not Role.BUSY}
+        unseen = {it: Reason.NEVER_VALIDATED for it in targets if (it, Need.WRITE) not in verdicts}
+        closed = unseen | {
             calendar_id: it.reason or Reason.NO_ACCESS
             for (calendar_id, need), it in verdicts.items()
             if need is Need.WRITE and it.verdict in _CLOSED

@@ -1,0 +1,72 @@
+"""The push: plan and gate, probe, unseen calendars, main calendars, then those that follow them."""
+
+from collections.abc import Sequence
+
+from prefect import flow, unmapped
+from prefect.client.schemas.objects import State
+
+from busytime.errors import BusyTimeError, NoConnectionError, UnsafePlanError
+from busytime.model import Trigger
+from busytime.outcomes import PushOutcome, judge_push
+from busytime.planning import Plan
+from flows.fan_out import RUNNER, named_state, settled
+from tasks.probe import probe_connection
+from tasks.push import (
+    OwnerBatch,
+    PreparedPush,
+    leave_owner,
+    list_unvalidated,
+    name_calendars,
+    plan_push,
+    push_owner,
+    release_validation,
+)
+from tasks.runs import HeldLock, OpenRun, close_run, closed_on_error, open_run
+from tasks.validate import validate_batch
+
+
+@flow(name="push_bookings", task_runner=RUNNER)
+def push_bookings(
+    force: Sequence[str] = (),
+    backfill: bool = False,  # noqa: FBT001, FBT002 -- a form's field on Prefect's page
+    trigger: Trigger = Trigger.MANUAL,
+) -> State[PushOutcome]:
+    """Bring the entries in all calendars to where their bookings want them."""
+    run = open_run("push_bookings", trigger, alone=False)
+    with closed_on_error(run):
+        try:
+            outcome = carry_out(run, plan_push(run, tuple(force), backfill=backfill))
+        except UnsafePlanError as error:  # the database was restored: nothing was planned, and nothing sent
+            outcome = judge_push(run.run_id, Plan(), {}, [], [error])
+        close_run(run, outcome.status, outcome.reason, outcome.counts)
+    return named_state(outcome.status, outcome.message or describe(outcome), outcome)
+
+
+def carry_out(run: OpenRun, prepared: PreparedPush) -> PushOutcome:
+    """Log on where something is to be done, and do it: main calendars first, then those that follow them."""
+    served = {batch.connection_id for batch in prepared.batches}
+    locks = [lock for lock in run.locks if lock.connection_id in served]
+    probes = settled(probe_connection.map(unmapped(run), locks))
+    unseen = list_unvalidated(run, prepared, [lock for lock in probes if isinstance(lock, HeldLock)])
+    settled(validate_batch.map(unseen))
+    release_validation(unseen)
+    dead = {lock.connection_id: it for lock, it in zip(locks, probes, strict=True) if isinstance(it, BusyTimeError)}
+    steps = push_wave(prepared.main, dead) + push_wave(prepared.additional, dead)
+    return judge_push(run.run_id, prepared.plan, name_calendars(prepared), probes, steps)
+
+
+def push_wave(batches: Sequence[OwnerBatch], dead: dict[int, BusyTimeError]) -> list[object]:
+    """Push many owners at once; for those whose connection cannot log on, write down that they wait."""
+    nobody = NoConnectionError("No connection serves this calendar: run `busytime connect EMAIL`.")
+    lost = dead | ({0: nobody} if any(batch.connection_id == 0 for batch in batches) else {})
+    left = [batch for batch in batches if batch.connection_id in lost]
+    errors = [lost[batch.connection_id] for batch in left]
+    pushed = push_owner.map([batch for batch in batches if batch.connection_id not in lost])
+    return settled(pushed) + settled(leave_owner.map(left, errors))
+
+
+def describe(outcome: PushOutcome) -> str:
+    """Say in one line what came out."""
+    text = ", ".join(f"{count} {name}" for name, count in outcome.counts.items()) or "nothing to do"
+    pages = ", ".join(it.page for it in outcome.refused_pages)
+    return f"{text}; the gate refused {pages}" if pages else text

@@ -1,0 +1,78 @@
+"""The steps of taking over a restored database: what calendars hold is believed, and written into the tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from busytime.bookings import CalendarItem, booking_key_of
+from busytime.errors import BusyTimeError, FatalError, SkippableError
+from busytime.model import Calendar
+from busytime.outcomes import Adopted
+from busytime.permissions import Need
+from tasks.books import open_book
+from tasks.push import open_desk
+from tasks.runs import HeldLock, OpenRun
+from tasks.steps import RETRIED, Step, is_last_word
+from tasks.workspace import workspace
+
+_CALENDARS_A_BATCH = 25
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptionBatch:
+    """Some calendars of one connection that are searched for entries."""
+
+    number: int
+    run_id: int
+    lock: HeldLock
+    calendars: tuple[Calendar, ...]
+
+
+@task(name="list_adoption_batches", cache_policy=NO_CACHE)
+def list_adoption_batches(run: OpenRun, locks: Sequence[HeldLock]) -> list[AdoptionBatch]:
+    """Cut the calendars that may hold entries into batches: those that are written to."""
+    batches: list[AdoptionBatch] = []
+    with workspace().store.read() as unit:
+        for lock in locks:
+            written = [it.calendar for it in unit.roster.candidates(lock.connection_id) if Need.WRITE in it.needs]
+            for start in range(0, len(written), _CALENDARS_A_BATCH):
+                part = tuple(written[start : start + _CALENDARS_A_BATCH])
+                batches.append(AdoptionBatch(len(batches), run.run_id, lock, part))
+    return batches
+
+
+@task(name="adopt_batch", **RETRIED)
+def adopt_batch(batch: AdoptionBatch) -> Adopted:
+    """Search calendars for this installation's entries, and write into the tables what is there."""
+    office = workspace()
+    connection = office.connection(batch.lock.connection_id)
+    step = Step(office, batch.run_id, "adopt_batch", batch.number, len(batch.calendars))
+    book = open_book(office, batch.run_id, backfill=False)
+    found: list[tuple[int, CalendarItem, str]] = []
+    silent: list[Calendar] = []
+    for calendar in batch.calendars:
+        try:
+            items = open_desk(office, connection, book, calendar).find_all()
+        except SkippableError:
+            silent.append(calendar)
+            continue
+        except BusyTimeError as error:
+            step.note(error)
+            if isinstance(error, FatalError) or not is_last_word(error):
+                raise
+            silent.append(calendar)
+            continue
+        keys = [(item, booking_key_of(item.marker_key, office.store.installation_id)) for item in items]
+        found += [(calendar.id, item, key) for item, key in keys if key is not None]
+    book.adopt(found)
+    step.note()
+    return Adopted(len(found), tuple(silent))
+
+
+@task(name="end_adoption", cache_policy=NO_CACHE)
+def end_adoption(parts: Sequence[object]) -> None:
+    """Let pushes write again, unless a calendar did not tell what it holds."""
+    if all(isinstance(part, Adopted) and not part.silent for part in parts):
+        workspace().store.clear_restored()

@@ -1,0 +1,26 @@
+"""The tables of pushing, opened for a run or only to look. It must not know Prefect: a dry run never starts it."""
+
+from busytime.errors import RestoredDatabaseError
+from busytime.store.entry_book import StoredEntryBook
+from tasks.workspace import Workspace
+
+
+def open_book(office: Workspace, run_id: int | None, *, backfill: bool) -> StoredEntryBook:
+    """Return the tables of pushing for one run; without a run they are only read."""
+    pace = office.settings.mailboxes_in_five_minutes
+    return StoredEntryBook(office.store, run_id, clock=office.clock, backfill=backfill, pace=pace)
+
+
+def check_not_restored(office: Workspace) -> None:
+    """Refuse to write what calendars may hold already.
+
+    Raises:
+        RestoredDatabaseError: They were found to hold entries that the tables have forgotten.
+    """
+    since = office.store.restored_at
+    if since is not None:
+        raise RestoredDatabaseError(
+            f"This database was restored from a backup: at {since:%Y-%m-%d %H:%M} UTC a calendar was found to hold an entry "
+            "that it has forgotten. Nothing was written. "
+            "Run `busytime resync EMAIL --adopt` to take over what the calendars hold."
+        )

@@ -1,0 +1,240 @@
+"""The steps of a push, each retryable: it begins with what is stored, so that a write step may run again."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from typing import TypeVar
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from busytime.bookings import ChangeResult, EntryState
+from busytime.errors import BusyTimeError, FatalError, LockLostError, NoConnectionError, RestoredDatabaseError
+from busytime.model import Calendar, Outcome, Role
+from busytime.outcomes import LOGON_REASONS, OwnerPush
+from busytime.permissions import Need, Verdict
+from busytime.planning import Plan, PlannedChange, make_plan
+from busytime.ports import CalendarGateway
+from busytime.push_desk import PushDesk
+from busytime.pushing import give_up, push_calendar
+from busytime.store.connections import StoredConnection
+from busytime.store.entry_book import StoredEntryBook
+from busytime.store.permissions import StoredVerdict
+from tasks.books import check_not_restored, open_book
+from tasks.runs import HeldLock, OpenRun
+from tasks.steps import RETRIED, Step, counted, is_last_word, pause
+from tasks.validate import ValidationBatch, cut_batches
+from tasks.workspace import Workspace, workspace
+
+T = TypeVar("T")
+
+#: A lost answer is looked up at once; one that is lost again and again is left to the next push.
+_PASSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerBatch:
+    """What is planned for one owner's calendars, of which one connection serves all.
+
+    Args:
+        run_id: The run.
+        connection_id: The connection.
+        owner: The owner's address.
+        changes: In the plan's order.
+        backfill: As the plan was made.
+    """
+
+    run_id: int
+    connection_id: int
+    owner: str
+    changes: tuple[PlannedChange, ...]
+    backfill: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPush:
+    """A plan, stored as wanted entries, and cut into batches: main calendars first, what follows them second."""
+
+    plan: Plan
+    main: tuple[OwnerBatch, ...]
+    additional: tuple[OwnerBatch, ...]
+
+    @property
+    def batches(self) -> tuple[OwnerBatch, ...]:
+        """Both waves."""
+        return self.main + self.additional
+
+
+# Its result holds what guests wrote, which Prefect keeps nowhere, whatever its settings say.
+@task(name="plan_push", cache_policy=NO_CACHE, persist_result=False)
+def plan_push(run: OpenRun, forced_pages: Sequence[str], *, backfill: bool) -> PreparedPush:
+    """Plan, let the gate look, and store what is wanted.
+
+    Raises:
+        RestoredDatabaseError: The database was restored; nothing may be written.
+    """
+    office = workspace()
+    check_not_restored(office)
+    book = open_book(office, run.run_id, backfill=backfill)
+    plan = make_plan(book.snapshot(), forced_pages=forced_pages)
+    plan = replace(plan, changes=tuple(book.want(plan.changes)))
+    book.save([replace(entry, state=EntryState.ORPHANED) for entry in plan.orphans])
+    first = [change for change in plan.changes if change.role is not Role.ADDITIONAL]
+    second = [change for change in plan.changes if change.role is Role.ADDITIONAL]
+    return PreparedPush(plan, *(_batches(office, run.run_id, part, backfill=backfill) for part in (first, second)))
+
+
+def _batches(office: Workspace, run_id: int, changes: Sequence[PlannedChange], *, backfill: bool) -> tuple[OwnerBatch, ...]:
+    calendars, serving = _calendars(office, changes)
+
+    def place(change: PlannedChange) -> tuple[int, str]:
+        return serving.get(change.calendar_id) or 0, calendars[change.calendar_id].owner
+
+    # Sorting is stable: inside a batch the plan's order stays.
+    groups = groupby(sorted(changes, key=place), key=place)
+    return tuple(OwnerBatch(run_id, connection_id, owner, tuple(part), backfill) for (connection_id, owner), part in groups)
+
+
+def _calendars(office: Workspace, changes: Sequence[PlannedChange]) -> tuple[dict[int, Calendar], Mapping[int, int | None]]:
+    with office.store.read() as unit:
+        return {it.id: it for it in unit.roster.by_id({change.calendar_id for change in changes})}, unit.roster.serving()
+
+
+@task(name="push_owner", **RETRIED)
+def push_owner(batch: OwnerBatch) -> OwnerPush:
+    """Carry out what is planned for one owner's calendars.
+
+    When the last attempt failed too, what is left is written down as failed, or as waiting for a log-on.
+    """
+    office = workspace()
+    connection = office.connection(batch.connection_id)
+    step = Step(office, batch.run_id, "push_owner", batch.connection_id, len({it.calendar_id for it in batch.changes}))
+    results: list[ChangeResult] = []
+    try:
+        _push(office, connection, batch, results)
+    except BusyTimeError as error:
+        step.note(error)
+        if isinstance(error, LockLostError | RestoredDatabaseError) or not (is_last_word(error) or isinstance(error, FatalError)):
+            raise
+        return OwnerPush(tuple(results), error, _give_up(office, batch, results, error))
+    step.note()
+    return OwnerPush(tuple(results))
+
+
+@task(name="leave_owner", cache_policy=NO_CACHE)
+def leave_owner(batch: OwnerBatch, error: BusyTimeError) -> OwnerPush:
+    """Write down that nothing was sent for an owner, because nobody can log on for it."""
+    return OwnerPush((), None, _give_up(workspace(), batch, (), error))
+
+
+def _push(office: Workspace, connection: StoredConnection, batch: OwnerBatch, results: list[ChangeResult]) -> None:
+    with office.store.read() as unit:
+        calendars = {calendar.id: calendar for calendar in unit.roster.calendars()}
+    book = open_book(office, batch.run_id, backfill=batch.backfill)
+    for calendar_id, changes in _by_calendar(batch.changes).items():
+        desk = open_desk(office, connection, book, calendars[calendar_id])
+        left = changes
+        for _ in range(_PASSES):
+            done: list[ChangeResult] = []
+            try:
+                push_calendar(desk, calendars, left, done, pause)
+            finally:
+                results += done
+            lost = {it.booking_key for it in done if it.outcome is Outcome.UNKNOWN}
+            left = [change for change in left if change.booking.key in lost]
+            if not left:
+                break
+
+
+def open_desk(office: Workspace, connection: StoredConnection | None, book: StoredEntryBook, calendar: Calendar) -> PushDesk:
+    """Return the desk of one calendar; its server is opened when it is first asked something, if there is one."""
+
+    def open_gateway() -> CalendarGateway:
+        return office.gateway(_connected(connection))
+
+    def ask(action: Callable[[], T], /) -> T:
+        return counted(office, _connected(connection), action)
+
+    return PushDesk(
+        calendar=calendar,
+        open_gateway=open_gateway,
+        book=book,
+        clock=office.clock,
+        ask=ask,
+        installation_id=office.store.installation_id,
+        busy_statuses=office.settings.busy_statuses,
+        new_attempt_id=partial(secrets.token_hex, 16),
+        window_days=connection.window_days if connection else None,
+    )
+
+
+def _connected(connection: StoredConnection | None) -> StoredConnection:
+    if connection is None:
+        raise NoConnectionError("No connection serves this calendar: run `busytime connect EMAIL`.")
+    return connection
+
+
+def _give_up(
+    office: Workspace, batch: OwnerBatch, results: Sequence[ChangeResult], error: BusyTimeError
+) -> tuple[ChangeResult, ...]:
+    state = EntryState.WAITING_FOR_LOG_ON if error.reason in LOGON_REASONS else EntryState.FAILED
+    done = {(it.booking_key, it.calendar_id) for it in results}
+    left = [change for change in batch.changes if (change.booking.key, change.calendar_id) not in done]
+    calendars, _ = _calendars(office, left)
+    book = open_book(office, batch.run_id, backfill=batch.backfill)
+    return tuple(
+        result
+        for calendar_id, changes in _by_calendar(left).items()
+        for result in give_up(open_desk(office, None, book, calendars[calendar_id]), changes, error, state)
+    )
+
+
+def _by_calendar(changes: Sequence[PlannedChange]) -> dict[int, list[PlannedChange]]:
+    found: dict[int, list[PlannedChange]] = {}
+    for change in changes:
+        found.setdefault(change.calendar_id, []).append(change)
+    return found
+
+
+@task(name="list_unvalidated", cache_policy=NO_CACHE)
+def list_unvalidated(run: OpenRun, prepared: PreparedPush, locks: Sequence[HeldLock]) -> list[ValidationBatch]:
+    """List the calendars of a plan that no validation has looked at, with the lock of a validation.
+
+    Where a validation is at work already, it does it: entries there wait for the next push.
+    """
+    office = workspace()
+    wanted = {change.calendar_id for change in prepared.plan.changes}
+    batches: list[ValidationBatch] = []
+    with office.store.write() as unit:
+        for lock in locks:
+            seen = unit.permissions.current(lock.connection_id)
+            candidates = [
+                it
+                for it in unit.roster.candidates(lock.connection_id)
+                if it.calendar.id in wanted and Need.WRITE in it.needs and not _is_settled(seen.get((it.calendar.id, Need.WRITE)))
+            ]
+            name = f"validate_delegation:{lock.connection_id}:0"
+            holder, _ = office.store.take_lock(unit, name, run.run_id) if candidates else (None, None)
+            if holder is not None:
+                held = HeldLock(name, holder, lock.connection_id)
+                batches += cut_batches(run.run_id, held, candidates, first=len(batches), probe_write=False)
+    return batches
+
+
+def _is_settled(verdict: StoredVerdict | None) -> bool:
+    return verdict is not None and verdict.conclusion.verdict is not Verdict.UNREACHABLE
+
+
+@task(name="release_validation", cache_policy=NO_CACHE)
+def release_validation(batches: Sequence[ValidationBatch]) -> None:
+    """Give back the locks under which a push validated."""
+    for name, holder in {(batch.lock.name, batch.lock.holder) for batch in batches}:
+        workspace().store.release_lock(name, holder)
+
+
+@task(name="name_calendars", cache_policy=NO_CACHE)
+def name_calendars(prepared: PreparedPush) -> dict[int, Calendar]:
+    """Return the calendars of a plan by surrogate key."""
+    return _calendars(workspace(), (*prepared.plan.changes, *prepared.plan.refused))[0]

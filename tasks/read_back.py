@@ -1,0 +1,104 @@
+"""The steps of a harvest that look after entries: what owners did with them, and which bookings follow."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from busytime.bookings import Entry, EntryState
+from busytime.errors import BusyTimeError, FatalError
+from busytime.model import Window
+from busytime.outcomes import EntriesRead
+from busytime.owner_changes import read_entries_back
+from busytime.planning import plan_following
+from tasks.books import open_book
+from tasks.push import open_desk
+from tasks.runs import HeldLock, OpenRun
+from tasks.steps import RETRIED, Step, is_last_word
+from tasks.workspace import workspace
+
+#: Entries that were read back since are as they should be.
+_VERIFIED_FOR = timedelta(hours=1)
+_CALENDARS_A_BATCH = 25
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBackBatch:
+    """Entries of some calendars of one connection.
+
+    Args:
+        number: Its number in the run.
+        run_id: The run.
+        lock: The lock of its connection.
+        entries: By calendar.
+    """
+
+    number: int
+    run_id: int
+    lock: HeldLock
+    entries: tuple[tuple[Entry, ...], ...]
+
+
+@task(name="list_entries_to_read_back", cache_policy=NO_CACHE)
+def list_entries_to_read_back(run: OpenRun, window: Window, locks: Sequence[HeldLock]) -> list[ReadBackBatch]:
+    """Cut the entries in the window that were not verified within the hour into batches of calendars."""
+    office = workspace()
+    batches: list[ReadBackBatch] = []
+    with office.store.read() as unit:
+        for lock in locks:
+            due = unit.entries.to_read_back(lock.connection_id, window, office.clock.now() - _VERIFIED_FOR)
+            calendars: dict[int, list[Entry]] = {}
+            for entry in due:
+                calendars.setdefault(entry.calendar_id, []).append(entry)
+            groups = [tuple(entries) for entries in calendars.values()]
+            for start in range(0, len(groups), _CALENDARS_A_BATCH):
+                part = tuple(groups[start : start + _CALENDARS_A_BATCH])
+                batches.append(ReadBackBatch(len(batches), run.run_id, lock, part))
+    return batches
+
+
+@task(name="read_back_batch", **RETRIED)
+def read_back_batch(batch: ReadBackBatch) -> EntriesRead:
+    """Read entries back and write down how they stand; a folder that does not tell makes its entries `unknown`."""
+    office = workspace()
+    connection = office.connection(batch.lock.connection_id)
+    step = Step(office, batch.run_id, "read_back_batch", batch.number, len(batch.entries))
+    book = open_book(office, batch.run_id, backfill=False)
+    with office.store.read() as unit:
+        calendars = {it.id: it for it in unit.roster.by_id({entries[0].calendar_id for entries in batch.entries})}
+    read: list[Entry] = []
+    try:
+        for entries in batch.entries:
+            bookings = book.snapshot({entry.booking_key for entry in entries}).bookings
+            wanted = {booking.key: booking.window for booking in bookings if booking.window is not None}
+            desk = open_desk(office, connection, book, calendars[entries[0].calendar_id])
+            after = read_entries_back(desk, entries, wanted)
+            book.save_read(after, before=entries)
+            read += [it for before, it in zip(entries, after, strict=True) if it.state is not before.state]
+    except BusyTimeError as error:
+        step.note(error)
+        if isinstance(error, FatalError) or not is_last_word(error):
+            raise
+        return EntriesRead(_count(read), error)
+    step.note()
+    return EntriesRead(_count(read))
+
+
+def _count(entries: Sequence[Entry]) -> dict[EntryState, int]:
+    return {state: sum(entry.state is state for entry in entries) for state in {entry.state for entry in entries}}
+
+
+@task(name="follow_owners", cache_policy=NO_CACHE)
+def follow_owners(run: OpenRun) -> EntriesRead:
+    """Let bookings follow what owners did, on pages that want it; a page that changes too much at once is left alone."""
+    office = workspace()
+    book = open_book(office, run.run_id, backfill=False)
+    followed, refused = plan_following(book.snapshot())
+    for change in followed:
+        with office.store.write() as unit:
+            unit.bookings.follow(change.booking.key, change.booking.revision, change.window)
+        if change.window is not None:
+            book.save_read([replace(change.entry, state=EntryState.PRESENT)], before=[change.entry])
+    return EntriesRead({}, followed=len(followed), refused_pages=tuple(refused))
