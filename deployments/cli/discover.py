@@ -13,17 +13,8 @@ from busytime.granting import showable
 from busytime.model import CalendarKind, RunStatus
 from busytime.outcomes import DiscoveryOutcome
 from busytime.roster import CalendarRef, parse_address
-from deployments.cli.output import (
-    ExitStatus,
-    JsonOption,
-    exit_status_of_reason,
-    finish,
-    messages,
-    output,
-    plain_table,
-    print_json,
-)
-from deployments.cli.running import run_flow, waiting
+from deployments.cli.output import JsonOption, output, plain_table
+from deployments.cli.running import run_flow, tell_outcome, waiting
 from tasks.workspace import workspace
 
 _SAYS = {
@@ -54,15 +45,13 @@ def discover(
     if only is not None and outcome.status is RunStatus.COMPLETED and not outcome.owners:
         raise ConfigurationError(f"{only} is not in the roster; add it with `busytime roster import FILE` first.")
     in_use = _in_use()
-    if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
-        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {escape(outcome.message or '')}", soft_wrap=True)
-    elif not as_json:
-        _show(outcome, in_use)
-    if as_json:
-        print_json(_as_object(outcome, in_use))
-    if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
-        finish(exit_status_of_reason(outcome.reason))
-    finish(ExitStatus.NEEDS_ATTENTION if outcome.status is RunStatus.COMPLETED_WITH_FAILURES else ExitStatus.DONE)
+    tell_outcome(
+        outcome,
+        "discovery",
+        lambda it: _as_object(it, in_use),
+        lambda it: _show(it, in_use),
+        as_json=as_json,
+    )
 
 
 def _in_use() -> set[CalendarRef]:
@@ -91,8 +80,6 @@ def _as_object(outcome: DiscoveryOutcome, in_use: set[CalendarRef]) -> dict[str,
     ]
     failed = [seen.discovery for seen in outcome.owners if seen.discovery.reason]
     return {
-        "run_id": outcome.run_id,
-        "status": outcome.status,
         "calendars": rows,
         "invitations": [{"from": it.sender, "accepted": it.accepted} for it in outcome.invitations],
         "root_closed": [it.discovery.owner for it in outcome.owners if not it.discovery.reason and not it.discovery.beside_seen],
@@ -102,9 +89,6 @@ def _as_object(outcome: DiscoveryOutcome, in_use: set[CalendarRef]) -> dict[str,
 
 def _show(outcome: DiscoveryOutcome, in_use: set[CalendarRef]) -> None:
     screen = output()
-    if outcome.status is RunStatus.SKIPPED:
-        screen.print("[yellow]Skipped[/]: another discovery is at work. Nothing is to be done.")
-        return
     table = plain_table("Calendar", "Kind", "Level, at least", "State", "In the roster")
     table.columns[0].overflow = "fold"  # a name is never cut: somebody has to copy it
     for owner, change in _rows(outcome):

@@ -4,22 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from busytime.errors import REASON_TEXTS
 from busytime.model import RunStatus
 from busytime.outcomes import HarvestOutcome
-from deployments.cli.output import (
-    ExitStatus,
-    JsonOption,
-    exit_status_of_reason,
-    finish,
-    messages,
-    output,
-    plain_table,
-    print_json,
-)
-from deployments.cli.running import run_flow, waiting
+from deployments.cli.output import JsonOption, output, plain_table
+from deployments.cli.running import run_flow, tell_outcome, waiting
 from deployments.cli.times import parse_instant
 
 _SHOWN = 20
@@ -40,13 +30,7 @@ def harvest(
     end = parse_instant(window_to, "--to") if window_to else None
     with waiting("Harvesting busy time ...", quiet=as_json):
         outcome = run_harvest(start, end)
-    if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
-        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {escape(outcome.message or '')}", soft_wrap=True)
-    if as_json:
-        print_json(as_object(outcome))
-    else:
-        show(outcome)
-    finish(status_of(outcome))
+    tell_outcome(outcome, "harvest", _as_object, _show, as_json=as_json)
 
 
 def run_harvest(start: datetime | None = None, end: datetime | None = None) -> HarvestOutcome:
@@ -58,34 +42,17 @@ def run_harvest(start: datetime | None = None, end: datetime | None = None) -> H
     return run_flow("harvest_busy_time", HarvestOutcome, window_from=start, window_to=end)
 
 
-def status_of(outcome: HarvestOutcome) -> ExitStatus:
-    """Return the exit status that an outcome means."""
-    if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
-        return exit_status_of_reason(outcome.reason)
-    return ExitStatus.NEEDS_ATTENTION if outcome.status is RunStatus.COMPLETED_WITH_FAILURES else ExitStatus.DONE
-
-
-def as_object(outcome: HarvestOutcome) -> dict[str, Any]:
-    """Return what `--json` prints."""
+def _as_object(outcome: HarvestOutcome) -> dict[str, Any]:
     result = outcome.result
-    printed: dict[str, Any] = {
-        "run_id": outcome.run_id,
-        "status": outcome.status,
+    return {
         "calendars": {"known": result.known, "unknown": result.unknown},
         "changes": {"opened": result.opened, "closed": result.closed},
         "failed": [{"owner": it.owner, "folder": it.folder, "reason": it.reason, "detail": it.detail} for it in result.failed],
     }
-    return printed | ({"reason": outcome.reason, "message": outcome.message} if outcome.message else {})
 
 
-def show(outcome: HarvestOutcome) -> None:
-    """Print an outcome for a person."""
+def _show(outcome: HarvestOutcome) -> None:
     screen, result = output(), outcome.result
-    if outcome.status is RunStatus.SKIPPED:
-        screen.print("[yellow]Skipped[/]: another harvest is at work. Nothing is to be done.")
-        return
-    if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
-        return  # the message says all there is
     colour = "green" if outcome.status is RunStatus.COMPLETED else "yellow"
     screen.print(
         f"[{colour}]Run {outcome.run_id}[/]: [bold]{result.known}[/] calendars known, [bold]{result.unknown}[/] unknown; "

@@ -53,6 +53,8 @@ def exit_status(error: BusyTimeError) -> ExitStatus:
 
 def exit_status_of_reason(reason: Reason | None) -> ExitStatus:
     """Return the exit status for a run that was refused or failed."""
+    if reason in {Reason.GATE_CLOSED, Reason.DATABASE_RESTORED}:
+        return ExitStatus.REFUSED_BY_GATE
     return ExitStatus.NO_LOGON if reason in LOGON_REASONS else ExitStatus.FAILED
 
 

@@ -1,16 +1,45 @@
-"""Running a flow in this process, on the Prefect server that runs or on one of its own."""
+"""Running a flow in this process, on the Prefect server that runs or on one of its own, and telling what it came to."""
 
 import importlib
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from busytime.errors import BusyTimeError, FatalError
-from deployments.cli.output import messages
+from rich.markup import escape
+
+from busytime.errors import BusyTimeError, FatalError, Reason
+from busytime.model import RunStatus
+from deployments.cli.output import ExitStatus, exit_status_of_reason, finish, messages, output, print_json
 from deployments.prefect_server import PrefectServerError, prefect_server
 from tasks.workspace import workspace
 
+
+class RunOutcome(Protocol):
+    """What the outcomes of all flows have in common."""
+
+    @property
+    def run_id(self) -> int:
+        """The run."""
+
+    @property
+    def status(self) -> RunStatus:
+        """How it ended."""
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why it was refused or failed."""
+
+    @property
+    def message(self) -> str | None:
+        """What the first error said, for a person."""
+
+
 T = TypeVar("T")
+R = TypeVar("R", bound=RunOutcome)
+
+#: An error ended these runs, and its message says what to do.
+_BROKEN_OFF = frozenset({RunStatus.REFUSED, RunStatus.FAILED})
 
 
 class UnexpectedEndError(FatalError):
@@ -56,3 +85,45 @@ def waiting(text: str, *, quiet: bool) -> AbstractContextManager[Any]:
     """Show that something takes its time; nothing where nobody watches."""
     screen = messages()
     return nullcontext() if quiet or not screen.is_terminal else screen.status(text)
+
+
+def tell_outcome(
+    outcome: R,
+    work: str,
+    as_object: Callable[[R], dict[str, Any]],
+    show: Callable[[R], None],
+    *,
+    as_json: bool,
+    in_parts: bool = False,
+) -> None:
+    """Print what a run came to, and end the command with the status that it means.
+
+    Args:
+        outcome: What a flow ended with.
+        work: What another run of this flow is called.
+        as_object: Returns what `--json` prints besides run, status, reason and message.
+        show: Prints it for a person.
+        as_json: Whether to print one JSON object.
+        in_parts: Whether a run that broke off has done things that are worth showing.
+    """
+    broken_off = outcome.status in _BROKEN_OFF
+    if broken_off:
+        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {escape(outcome.message or '')}", soft_wrap=True)
+    if as_json:
+        why = {"reason": outcome.reason, "message": outcome.message}
+        told = {"run_id": outcome.run_id, "status": outcome.status} | as_object(outcome)
+        print_json(told | {name: value for name, value in why.items() if value})
+    elif outcome.status is RunStatus.SKIPPED:
+        output().print(f"[yellow]Skipped[/]: another {work} is at work. Nothing is to be done.")
+    elif in_parts or not broken_off:
+        show(outcome)
+    finish(status_of(outcome))
+
+
+def status_of(outcome: RunOutcome) -> ExitStatus:
+    """Return the exit status that an outcome means."""
+    if outcome.status in _BROKEN_OFF:
+        return exit_status_of_reason(outcome.reason)
+    if outcome.reason is Reason.GATE_CLOSED:
+        return ExitStatus.REFUSED_BY_GATE
+    return ExitStatus.NEEDS_ATTENTION if outcome.status is RunStatus.COMPLETED_WITH_FAILURES else ExitStatus.DONE

@@ -10,7 +10,7 @@ from busytime.advice import owner_sentence, owner_text
 from busytime.errors import REASON_TEXTS, ConfigurationError
 from busytime.granting import NOTHING_TO_GRANT, can_be_granted, showable, with_ways
 from busytime.granting import Finding as Grant
-from busytime.model import Calendar, RunStatus
+from busytime.model import Calendar
 from busytime.outcomes import ValidationOutcome
 from busytime.permissions import Conclusion, Need, Verdict, required_level
 from busytime.powershell import admin_script, script_bytes, script_fault
@@ -18,17 +18,8 @@ from busytime.store.permissions import StoredVerdict
 from busytime.validating import Candidate
 from busytime.verdicts import Finding
 from deployments.cli.files import write_whole
-from deployments.cli.output import (
-    ExitStatus,
-    JsonOption,
-    exit_status_of_reason,
-    finish,
-    messages,
-    output,
-    plain_table,
-    print_json,
-)
-from deployments.cli.running import run_flow, waiting
+from deployments.cli.output import ExitStatus, JsonOption, finish, messages, output, plain_table, print_json
+from deployments.cli.running import run_flow, tell_outcome, waiting
 from tasks.workspace import Workspace, open_workspace, workspace
 
 _COLOURS = {
@@ -54,13 +45,13 @@ def validate(
     with waiting("Validating delegation ...", quiet=as_json):
         outcome = run_flow("validate_delegation", ValidationOutcome, probe_write=probe_write)
     grants = {id(finding): grant for finding, grant in zip(outcome.findings, _grants(outcome), strict=True)}
-    if as_json:
-        print_json(_as_object(outcome, grants))
-    else:
-        _show(outcome, grants)
-    if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
-        finish(exit_status_of_reason(outcome.reason))
-    finish(ExitStatus.NEEDS_ATTENTION if outcome.status is RunStatus.COMPLETED_WITH_FAILURES else ExitStatus.DONE)
+    tell_outcome(
+        outcome,
+        "validation",
+        lambda it: _as_object(it, grants),
+        lambda it: _show(it, grants),
+        as_json=as_json,
+    )
 
 
 def _grants(outcome: ValidationOutcome) -> list[Grant]:
@@ -122,18 +113,11 @@ def _as_object(outcome: ValidationOutcome, grants: dict[int, Grant]) -> dict[str
         }
         for it in outcome.findings
     ]
-    printed: dict[str, Any] = {"run_id": outcome.run_id, "status": outcome.status, "permissions": permissions}
-    return printed | ({"reason": outcome.reason, "message": outcome.message} if outcome.message else {})
+    return {"permissions": permissions}
 
 
 def _show(outcome: ValidationOutcome, grants: dict[int, Grant]) -> None:
     screen = output()
-    if outcome.status is RunStatus.SKIPPED:
-        screen.print("[yellow]Skipped[/]: another validation is at work. Nothing is to be done.")
-        return
-    if outcome.status in {RunStatus.REFUSED, RunStatus.FAILED}:
-        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {escape(outcome.message or '')}", soft_wrap=True)
-        return
     if not outcome.findings:
         screen.print("The roster is empty. Next: [bold]busytime roster import FILE[/].")
         return
