@@ -95,7 +95,8 @@ def _next_step(snapshot: Snapshot, booking: Booking, entry: Entry | None, calend
         return NextStep.LOG_ON, reason or Reason.NO_CONNECTION
     page = snapshot.pages.get(booking.page)
     closed = snapshot.closed_calendars.get(calendar_id) or (page.blocked if page else None)
-    if closed is not None:
+    # A push looks by itself at a calendar that no validation has looked at.
+    if closed not in {None, Reason.NEVER_VALIDATED}:
         return NextStep.VALIDATE, reason or closed
     if entry is not None and entry.state is EntryState.WAITING_FOR_LOG_ON:
         return NextStep.LOG_ON, reason

@@ -116,6 +116,11 @@ def test_a_calendar_that_may_not_be_written_to_asks_for_a_validation():
     ]
 
 
+def test_a_calendar_that_no_validation_has_looked_at_only_waits_for_a_push():
+    found = standings(make_snapshot([], closed_calendars={MAIN: Reason.NEVER_VALIDATED}), make_booking())[0]
+    assert (found.next, found.reason, found.troubled) == (NextStep.PUSH, None, False)
+
+
 def test_a_calendar_without_a_connection_waits_for_one():
     found = standings(make_snapshot([], opened_at={}), make_booking())[0]
     assert (found.state, found.next, found.reason) == (EntryState.WANTED, NextStep.LOG_ON, Reason.NO_CONNECTION)
