@@ -15,7 +15,7 @@ from tasks.books import open_book
 from tasks.push import open_desk
 from tasks.runs import HeldLock, OpenRun
 from tasks.steps import RETRIED, Step, is_last_word
-from tasks.workspace import workspace
+from tasks.workspace import Workspace, workspace
 
 _CALENDARS_A_BATCH = 25
 
@@ -47,8 +47,21 @@ def list_adoption_batches(run: OpenRun, locks: Sequence[HeldLock]) -> list[Adopt
 def adopt_batch(batch: AdoptionBatch) -> Adopted:
     """Search calendars for this installation's entries, and write into the tables what is there."""
     office = workspace()
-    connection = office.connection(batch.lock.connection_id)
     step = Step(office, batch.run_id, "adopt_batch", batch.number, len(batch.calendars))
+    try:
+        adopted = adopt_calendars(office, batch)
+    except BusyTimeError as error:
+        step.note(error)
+        if isinstance(error, FatalError) or not is_last_word(error):
+            raise
+        return Adopted(0, batch.calendars)
+    step.note()
+    return adopted
+
+
+def adopt_calendars(office: Workspace, batch: AdoptionBatch) -> Adopted:
+    """Take over what some calendars hold; those that do not tell are named."""
+    connection = office.connection(batch.lock.connection_id)
     book = open_book(office, batch.run_id, backfill=False)
     found: list[tuple[int, CalendarItem, str]] = []
     silent: list[Calendar] = []
@@ -58,16 +71,9 @@ def adopt_batch(batch: AdoptionBatch) -> Adopted:
         except SkippableError:
             silent.append(calendar)
             continue
-        except BusyTimeError as error:
-            step.note(error)
-            if isinstance(error, FatalError) or not is_last_word(error):
-                raise
-            silent.append(calendar)
-            continue
         keys = [(item, booking_key_of(item.marker_key, office.store.installation_id)) for item in items]
         found += [(calendar.id, item, key) for item, key in keys if key is not None]
     book.adopt(found)
-    step.note()
     return Adopted(len(found), tuple(silent))
 
 

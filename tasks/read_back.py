@@ -17,7 +17,7 @@ from tasks.books import open_book
 from tasks.push import open_desk
 from tasks.runs import HeldLock, OpenRun
 from tasks.steps import RETRIED, Step, is_last_word
-from tasks.workspace import workspace
+from tasks.workspace import Workspace, workspace
 
 #: Entries that were read back since are as they should be.
 _VERIFIED_FOR = timedelta(hours=1)
@@ -63,20 +63,11 @@ def list_entries_to_read_back(run: OpenRun, window: Window, locks: Sequence[Held
 def read_back_batch(batch: ReadBackBatch) -> EntriesRead:
     """Read entries back and write down how they stand; a folder that does not tell makes its entries `unknown`."""
     office = workspace()
-    connection = office.connection(batch.lock.connection_id)
     step = Step(office, batch.run_id, "read_back_batch", batch.number, len(batch.entries))
-    book = open_book(office, batch.run_id, backfill=False)
-    with office.store.read() as unit:
-        calendars = {it.id: it for it in unit.roster.by_id({entries[0].calendar_id for entries in batch.entries})}
     read: list[Entry] = []
     try:
         for entries in batch.entries:
-            bookings = book.snapshot({entry.booking_key for entry in entries}).bookings
-            wanted = {booking.key: booking.window for booking in bookings if booking.window is not None}
-            desk = open_desk(office, connection, book, calendars[entries[0].calendar_id])
-            after = read_entries_back(desk, entries, wanted)
-            book.save_read(after, before=entries)
-            read += [it for before, it in zip(entries, after, strict=True) if it.state is not before.state]
+            read += read_calendar_back(office, batch, entries)
     except BusyTimeError as error:
         step.note(error)
         if isinstance(error, FatalError) or not is_last_word(error):
@@ -84,6 +75,20 @@ def read_back_batch(batch: ReadBackBatch) -> EntriesRead:
         return EntriesRead(_count(read), error)
     step.note()
     return EntriesRead(_count(read))
+
+
+def read_calendar_back(office: Workspace, batch: ReadBackBatch, entries: Sequence[Entry]) -> list[Entry]:
+    """Read one calendar's entries back, and return those that came into a new state."""
+    connection = office.connection(batch.lock.connection_id)
+    book = open_book(office, batch.run_id, backfill=False)
+    with office.store.read() as unit:
+        (calendar,) = unit.roster.by_id({entry.calendar_id for entry in entries})
+    bookings = book.snapshot({entry.booking_key for entry in entries}).bookings
+    wanted = {booking.key: booking.window for booking in bookings if booking.window is not None}
+    after = read_entries_back(open_desk(office, connection, book, calendar), entries, wanted)
+    # A push may have been at one of them meanwhile: what it wrote is newer than what was read.
+    book.save_read(after, before=entries)
+    return [it for before, it in zip(entries, after, strict=True) if it.state is not before.state]
 
 
 def _count(entries: Sequence[Entry]) -> dict[EntryState, int]:
