@@ -237,7 +237,7 @@ def _read_csv(text: str, draft: _Draft) -> None:
                     return
             line = rows.line_num + 1
     except csv.Error as error:
-        draft.fault(line, f"this is not CSV: {error}; check the quotes from here on")
+        draft.fault(line, f"this is not CSV: {error}; check quotes and long texts from here on")
 
 
 def _read_header(cells: list[str], line: int, draft: _Draft) -> list[str]:
