@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 def read_back(desk: PushDesk, written: Sequence[Ending]) -> list[ChangeResult]:
-    """Compare what was written with what the folder shows: time, marker and, because it is asked for itself, folder.
+    """Compare what was written with what the folder shows: time, marker, revision and, because it is asked itself, folder.
 
     Args:
         desk: The calendar.
@@ -64,7 +64,7 @@ def _is_as_written(ending: Ending, items: Sequence[CalendarItem]) -> bool:
 
 
 def _same(entry: Entry, item: CalendarItem) -> bool:
-    return item.item_id == entry.item_id and has_time(item, entry.window)
+    return item.item_id == entry.item_id and item.revision == entry.revision and has_time(item, entry.window)
 
 
 def _verified(ending: Ending, items: Sequence[CalendarItem], *, now: datetime) -> Entry:
