@@ -135,6 +135,7 @@ class Attempts:
             reason=None if good else after.reason,
             detail=None if good else after.detail,
             intended_at=intent.at if intent else None,
+            item_id=after.item_id or task.entry.item_id,
         )
 
 

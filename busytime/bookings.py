@@ -175,6 +175,7 @@ class Ending:
         reason: Why it was not applied.
         detail: The server's response code.
         intended_at: When the intent was committed; ``None`` where nothing was to be sent.
+        item_id: The item that was written, or that should be gone.
     """
 
     entry: Entry
@@ -187,6 +188,7 @@ class Ending:
     reason: Reason | None = None
     detail: str | None = None
     intended_at: datetime | None = None
+    item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def _items_of(desk: PushDesk, ending: Ending, items: Sequence[CalendarItem]) -> 
 
 def _is_as_written(ending: Ending, items: Sequence[CalendarItem]) -> bool:
     if ending.kind is ChangeKind.CANCEL:
-        return all(item.item_id != ending.entry.item_id for item in items)
+        return all(item.item_id != ending.item_id for item in items)
     return any(_same(ending.entry, item) for item in items)
 
 
@@ -79,7 +79,7 @@ def _verified(ending: Ending, items: Sequence[CalendarItem], *, now: datetime) -
 
 def _note(desk: PushDesk, ending: Ending, items: Sequence[CalendarItem]) -> ChangeResult:
     """Write down that an entry is not as it was written; the next push brings it there again."""
-    seen = next((item for item in items if item.item_id == ending.entry.item_id), None)
+    seen = next((item for item in items if item.item_id == ending.item_id), None)
     window = Window(seen.start, seen.end) if seen is not None and seen.end > seen.start else ending.entry.window
     entry = replace(ending.entry, state=EntryState.FAILED, reason=Reason.READ_BACK_DIFFERS, window=window, verified_at=None)
     failed = replace(
