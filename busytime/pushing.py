@@ -272,7 +272,7 @@ def _as_found(entry: Entry, found: Sighting) -> Entry:
     """Return the entry as the calendar shows it."""
     ours = found.ours
     if ours is None:
-        return replace(entry, item_id=None, change_key=None)
+        return replace(entry, item_id=None, change_key=None, reason=None, detail=None)
     window = Window(ours.start, ours.end) if ours.end > ours.start else entry.window
     reason = Reason.COPIED_BY_OWNER if found.copies else None
     return replace(entry, item_id=ours.item_id, change_key=ours.name.change_key, window=window, reason=reason, detail=None)

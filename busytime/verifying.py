@@ -73,7 +73,7 @@ def _verified(ending: Ending, items: Sequence[CalendarItem], *, now: datetime) -
     sighting = sort_out(items, entry)
     # A twin that a lost request made late is removed where lost answers are settled: the entry is looked up once more.
     state = EntryState.UNKNOWN if sighting.late else entry.state
-    reason = Reason.COPIED_BY_OWNER if sighting.copies else None
+    reason = Reason.COPIED_BY_OWNER if sighting.copies else entry.reason
     return replace(entry, state=state, reason=reason, change_key=ours.name.change_key, verified_at=now)
 
 
