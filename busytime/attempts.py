@@ -106,11 +106,20 @@ class Attempts:
             self._desk.book.conclude(replace(self._ending(dead, Outcome.UNKNOWN, lost, intent), revision=intent.revision))
         return replace(task, entry=lost)
 
-    def remove_twin(self, task: Task, item_id: str) -> None:
-        """Remove an item that a lost request made after all, and write that down."""
-        self._desk.remove(item_id)
+    def remove_twin(self, task: Task, item_id: str) -> ChangeResult | None:
+        """Remove an item that a lost request made after all, and write that down.
+
+        Returns:
+            How the attempt ended where the twin may still be there; the entry is looked up again then.
+        """
+        try:
+            self._desk.remove(item_id)
+        except (AmbiguousWriteError, SkippableError) as error:
+            outcome = Outcome.UNKNOWN if isinstance(error, AmbiguousWriteError) else Outcome.FAILED
+            return self.end(task, outcome, _after(task.entry, EntryState.UNKNOWN, error))
         ending = self._ending(task, Outcome.APPLIED, task.entry, None)
         self._desk.book.conclude(replace(ending, kind=ChangeKind.CANCEL, reason=None, detail="late_twin"))
+        return None
 
     def end(
         self, task: Task, outcome: Outcome, after: Entry, intent: Intent | None = None, *, read_again: bool = False

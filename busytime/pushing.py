@@ -161,7 +161,9 @@ class _Chunk:
             # Nothing is concluded from a folder that does not tell: a right that was taken away removes nothing.
             return self._attempts.refuse(task, Outcome.FAILED, EntryState.BLOCKED, error.reason, error.detail)
         for twin in found.late:
-            self._attempts.remove_twin(task, twin.item_id)
+            left = self._attempts.remove_twin(task, twin.item_id)
+            if left is not None:
+                return left
         task = replace(task, entry=_as_found(task.entry, found))
         if slot is None:
             return self._cancel(task, found.ours)
