@@ -43,7 +43,7 @@ def read_entries_back(desk: PushDesk, entries: Sequence[Entry], wanted: Mapping[
     now = desk.now()
     items = {entry.id: item for entry, item in zip(entries, seen, strict=True)}
     return [
-        judge_entry(entry, wanted.get(entry.booking_key), found.get(desk.marker(entry.booking_key), ()), now)
+        _judged(entry, items[entry.id], wanted.get(entry.booking_key), found.get(desk.marker(entry.booking_key), ()), now)
         if entry in odd
         else _verified(entry, items[entry.id], now)
         for entry in entries
@@ -64,6 +64,15 @@ def _by_marker(items: Sequence[CalendarItem]) -> Mapping[str, list[CalendarItem]
 def _verified(entry: Entry, item: CalendarItem | None, now: datetime) -> Entry:
     change_key = item.name.change_key if item is not None else entry.change_key
     return replace(entry, change_key=change_key, verified_at=now)
+
+
+def _judged(
+    entry: Entry, seen: CalendarItem | None, wanted: Window | None, items: Sequence[CalendarItem], now: datetime
+) -> Entry:
+    if not items and seen is not None and seen.marker_key is None:
+        # It is there, and its marker cannot be read: its owner may have made it private, which removes nothing.
+        return replace(entry, state=EntryState.UNKNOWN, reason=Reason.FOREIGN_ITEM, detail=None)
+    return judge_entry(entry, wanted, items, now)
 
 
 def _unknown(entry: Entry, error: SkippableError) -> Entry:

@@ -164,6 +164,9 @@ class _Chunk:
             left = self._attempts.remove_twin(task, twin.item_id)
             if left is not None:
                 return left
+        if found.ours is None and found.veiled:
+            # It may be ours, and another one made, or taken for gone, would be one too many.
+            return self._attempts.refuse(task, Outcome.FAILED, EntryState.BLOCKED, Reason.FOREIGN_ITEM)
         task = replace(task, entry=_as_found(task.entry, found))
         if slot is None:
             return self._cancel(task, found.ours)
@@ -175,16 +178,17 @@ class _Chunk:
         Raises:
             SkippableError: The folder does not tell.
         """
-        marker, foreign = self._desk.marker(entry.booking_key), False
-        if entry.item_id is not None and not entry.lost:
-            item = self._desk.read(entry.item_id)
-            if item is not None and item.marker_key == marker:
-                return Sighting(item)
-            foreign = item is not None
-        elif entry.state in _NOTHING_THERE:
+        marker = self._desk.marker(entry.booking_key)
+        if entry.item_id is None and entry.state in _NOTHING_THERE:
             # Only a forgotten attempt can have left an item; where it would matter, the fresh reading shows it.
             return sort_out([item for item in self._slots.items() if item.marker_key == marker], entry)
-        return replace(sort_out(self._desk.find(entry.booking_key), entry), foreign=foreign)
+        stored = self._desk.read(entry.item_id) if entry.item_id is not None and not entry.lost else None
+        if stored is not None and stored.marker_key == marker:
+            return Sighting(stored)
+        found = sort_out(self._desk.find(entry.booking_key), entry)
+        if found.ours is None and entry.item_id is not None and entry.lost:
+            stored = self._desk.read(entry.item_id)
+        return replace(found, foreign=stored is not None, veiled=stored is not None and stored.marker_key is None)
 
     def _cancel(self, task: Task, item: CalendarItem | None) -> ChangeResult:
         gone = replace(task.entry, state=EntryState.CANCELLED, item_id=None, change_key=None, reason=None, detail=None)

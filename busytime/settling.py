@@ -16,12 +16,14 @@ class Sighting:
         late: Twins of it that a lost request made after all: they are removed.
         copies: Items that their owner copied: they are left alone.
         foreign: Whether the stored id names an item of somebody else's.
+        veiled: Whether the stored id names an item without a marker that can be read: its owner may have made it private.
     """
 
     ours: CalendarItem | None = None
     late: tuple[CalendarItem, ...] = ()
     copies: tuple[CalendarItem, ...] = ()
     foreign: bool = False
+    veiled: bool = False
 
 
 def sort_out(items: Sequence[CalendarItem], entry: Entry) -> Sighting:
