@@ -49,6 +49,8 @@ class Attempts:
         self.written: list[Ending] = []
         #: Why nothing more can be written here: a write was denied.
         self.denied: Reason | None = None
+        #: Whether the server takes no more writes into this mailbox for a while.
+        self.full = False
 
     def send(self, task: Task, kind: ChangeKind, request: Callable[[], Entry]) -> ChangeResult:
         """Commit the intent, send one request, commit the outcome.
@@ -77,6 +79,7 @@ class Attempts:
             self.denied = Reason.WRITE_DENIED
             return self.end(task, Outcome.REFUSED, _after(entry, EntryState.BLOCKED, error, Reason.WRITE_DENIED), intent)
         except TooManyMailboxesError as error:
+            self.full = True
             return self.end(task, Outcome.SKIPPED, _after(entry, EntryState.FAILED, error), intent)
         except SkippableError as error:
             # It was there a moment ago: it went, or a right did. A search has to tell.

@@ -139,7 +139,10 @@ class _Chunk:
         try:
             for task in self.tasks():
                 slot = self._slot(task.change)
-                done[task.change.booking.key] = self._push(task, slot)
+                full = self._attempts.full
+                done[task.change.booking.key] = (
+                    _skipped(task.change, Reason.TOO_MANY_MAILBOXES) if full else self._push(task, slot)
+                )
                 if slot is not None:
                     self._slots.passed(slot)
             done |= {it.booking_key: it for it in read_back(self._desk, self._attempts.written)}

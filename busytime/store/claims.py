@@ -89,7 +89,10 @@ class ClaimRepository:
 
     def _owners_written(self, connection_id: int | None, now: datetime, *, taken: bool = False) -> set[int]:
         """Return the owners into whose mailboxes something was sent, or, if asked for, into which the server took it."""
-        attempts = select(changes.c.calendar_id).where(changes.c.intended_at > now - PACE_WINDOW)
+        # What the server refused because it were one mailbox too many has opened none: the next push does not insist.
+        attempts = select(changes.c.calendar_id).where(
+            changes.c.intended_at > now - PACE_WINDOW, changes.c.outcome != Outcome.SKIPPED
+        )
         places = (
             attempts.where(changes.c.outcome.in_([Outcome.APPLIED, Outcome.ALREADY_APPLIED]))
             if taken
