@@ -1,6 +1,7 @@
 """Certificates and gateways for hostile servers."""
 
 import contextlib
+import traceback
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -12,8 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from busytime.errors import BusyTimeError
 from busytime.ews import EWSCalendarGateway
 from busytime.model import Endpoint, Secret, Window
+from tests.integration.ews.hostile import SUBJECT, serving
+from tests.integration.ews.scripted import Script
 
 PASSWORD = "correct-horse-battery"
 WINDOW = Window(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 12, 23, tzinfo=UTC))
@@ -51,6 +55,25 @@ def connect(guard):
             return gateway
 
         yield open_gateway
+
+
+@pytest.fixture
+def play(connect):
+    """Run something against a server that answers by script, and say what it was asked."""
+
+    def run(do, *steps):
+        script = Script(*steps)
+        with serving(script) as server:
+            gateway = connect(server.url())
+            try:
+                return do(gateway), script
+            except BusyTimeError as error:
+                printed = "".join(traceback.format_exception(error)) + repr(error) + str(error.detail)
+                assert SUBJECT not in printed
+                assert "Envelope" not in printed
+                return error, script
+
+    return run
 
 
 def _certificate(subject, names, key, issuer, issuer_key, *, days=2):

@@ -4,6 +4,8 @@ import re
 
 from tests.integration.ews.hostile import SUBJECT, response, soap
 
+#: The marker of an entry.
+BOOKED = "one/BK-1"
 KEY = (
     '<t:ExtendedProperty><t:ExtendedFieldURI PropertySetId="{set}" PropertyName="{name}" PropertyType="String"/>'
     "<t:Value>{value}</t:Value></t:ExtendedProperty>"
@@ -19,8 +21,8 @@ def key(value, name="BusytimeKey", owner="B7F3A1C2-5D84-4E6B-9A0F-3C1DE2975A48")
     return KEY.format(value=value, name=name, set=owner)
 
 
-def message(operation, inside="", code="NoError"):
-    kind = "Success" if code == "NoError" else "Error"
+def message(operation, inside="", code="NoError", kind=None):
+    kind = kind or ("Success" if code == "NoError" else "Error")
     return (
         f'<m:{operation}ResponseMessage ResponseClass="{kind}"><m:MessageText>{SUBJECT}</m:MessageText>'
         f"<m:ResponseCode>{code}</m:ResponseCode>{inside}</m:{operation}ResponseMessage>"
@@ -40,8 +42,13 @@ def item(item_id, more=""):
     return f'<t:CalendarItem><t:ItemId Id="{item_id}" ChangeKey="EQ"/>{more}</t:CalendarItem>'
 
 
-def found(*items):
-    root = f'<m:RootFolder IncludesLastItemInRange="true"><t:Items>{"".join(items)}</t:Items></m:RootFolder>'
+def entry(item_id, more="", start="2026-12-01T09:00:00Z", end="2026-12-01T10:00:00Z", marker=BOOKED):
+    marked = "" if marker is None else key(marker)
+    return item(item_id, f"{marked}<t:Start>{start}</t:Start><t:End>{end}</t:End>{more}")
+
+
+def found(*items, told='IncludesLastItemInRange="true"'):
+    root = f"<m:RootFolder {told}><t:Items>{''.join(items)}</t:Items></m:RootFolder>"
     return answer("FindItem", message("FindItem", root))
 
 
@@ -59,7 +66,7 @@ def folder(inside):
 CREATED = answer("CreateItem", message("CreateItem", f"<m:Items>{item('new')}</m:Items>"))
 CHANGED = answer("UpdateItem", message("UpdateItem", f"<m:Items>{item('new')}</m:Items>"))
 REMOVED = answer("DeleteItem", message("DeleteItem"))
-GONE = b""  # the connection is closed without an answer
+GONE = b""  # bytes are sent as they are: the connection is closed without an answer
 
 
 class Script:
@@ -78,4 +85,4 @@ class Script:
         self.operations.append(re.search(r"<s:Body>\s*<m:(\w+)", body)[1])
         self.bodies.append(body)
         step = self.steps.pop(0)
-        return step if step == GONE else response(step, headers=("Connection: close",))
+        return step if isinstance(step, bytes) else response(step, headers=("Connection: close",))

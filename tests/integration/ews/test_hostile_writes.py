@@ -1,14 +1,12 @@
 """Servers that refuse searches and writes, or lose the answer to a write."""
 
 import re
-import traceback
 
 import pytest
 
 from busytime.errors import (
     AmbiguousWriteError,
     AuthenticationError,
-    BusyTimeError,
     FatalError,
     PermissionMissingError,
     Reason,
@@ -17,14 +15,13 @@ from busytime.errors import (
     SpoiltAnswerError,
 )
 from busytime.permissions import ItemRights, PermissionLevel, Rights
-from tests.integration.ews.hostile import SUBJECT, fault, serving, soap
+from tests.integration.ews.hostile import fault, soap
 from tests.integration.ews.scripted import (
     CHANGED,
     CREATED,
     GONE,
     REMOVED,
     RIGHTS,
-    Script,
     answer,
     folder,
     found,
@@ -36,25 +33,6 @@ from tests.integration.ews.scripted import (
 )
 
 OWNER, MARKER = "ana@corp.example", "one/probe"
-
-
-@pytest.fixture
-def play(connect):
-    """Run something against a server that answers by script, and say what it was asked."""
-
-    def run(do, *steps):
-        script = Script(*steps)
-        with serving(script) as server:
-            gateway = connect(server.url())
-            try:
-                return do(gateway), script
-            except BusyTimeError as error:
-                printed = "".join(traceback.format_exception(error)) + repr(error) + str(error.detail)
-                assert SUBJECT not in printed
-                assert "Envelope" not in printed
-                return error, script
-
-    return run
 
 
 def probe(gateway):
