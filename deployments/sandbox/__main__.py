@@ -18,6 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--ics", action="append", default=[], metavar="FILE=OWNER")
     parser.add_argument("--rights-style", choices=[str(one) for one in RightsStyle], default="exchange")
     parser.add_argument("--lock-after", type=int, default=0, metavar="N")
+    parser.add_argument("--self-signed", action="store_true", help="sign the server's certificate with its own key")
     parser.add_argument("--warm", action="store_true", help="make every calendar before the start")
     parser.add_argument("--email", default="busytime@corp.example")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

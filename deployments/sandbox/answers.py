@@ -10,7 +10,9 @@ from deployments.sandbox.faults import Fault, FaultKind
 from deployments.sandbox.soap import TYPES, OperationError, SoapFault, envelope, failure, response
 from deployments.sandbox.wire import Receive, pause
 
-_CHALLENGE = (b"www-authenticate", b'Basic realm="corp.example"')
+Headers = list[tuple[bytes, bytes]]
+
+XML = b"text/xml; charset=utf-8"
 CONNECTION_COUNT = SoapFault(
     "ErrorExceededConnectionCount",
     "You have exceeded the available concurrent connections for your account.",
@@ -24,17 +26,52 @@ class Answer:
     status: int
     body: bytes
     code: str = "NoError"
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    headers: Headers = field(default_factory=list)
     refused_logon: bool = False
     drop: bool = False
     pause: float | None = None
+    content_type: bytes = XML
 
 
-def refused(logon: LogOn) -> Answer:
-    """Return the answer to a log-on that was not good."""
-    # A locked account looks like a wrong password from outside; the log tells them apart.
-    code = {LogOn.ABSENT: "NoCredentials", LogOn.LOCKED: "AccountLocked"}.get(logon, "Unauthorized")
-    return Answer(401, b"", code, [_CHALLENGE], refused_logon=logon is not LogOn.ABSENT)
+# From outside they all look like a wrong password; the log tells them apart.
+_REFUSED = {
+    LogOn.REFUSED: "Unauthorized",
+    LogOn.LOCKED: "AccountLocked",
+    LogOn.SECOND_STEP: "SecondStepRequired",
+    LogOn.EXPIRED: "ErrorPasswordExpired",
+    LogOn.DISABLED: "ErrorAccountDisabled",
+}
+_NOT_TRIED = {
+    LogOn.ABSENT: "NoCredentials",
+    LogOn.CHALLENGED: "Challenge",
+    LogOn.NOT_OFFERED: "SchemeNotOffered",
+    LogOn.BAD_TOKEN: "InvalidToken",
+}
+_SPOKEN = {
+    LogOn.EXPIRED: "The password for the account has expired.",
+    LogOn.DISABLED: "The account that was used for this request is disabled.",
+}
+
+
+def refused(logon: LogOn, challenges: Headers, code: str | None = None) -> Answer:
+    """Return the answer to a log-on that was not good.
+
+    Args:
+        logon: How it ended.
+        challenges: What is offered instead.
+        code: What the log says, if there is a better word than the usual one.
+    """
+    usual = _REFUSED.get(logon) or _NOT_TRIED[logon]
+    return Answer(401, b"", code or usual, challenges, refused_logon=logon in _REFUSED)
+
+
+def spoken(logon: LogOn) -> Answer | None:
+    """Return the SOAP fault that says what is wrong with an account whose password was right, if there is one."""
+    if logon not in _SPOKEN:
+        return None
+    answer = faulty(SoapFault(_REFUSED[logon], _SPOKEN[logon]))
+    answer.refused_logon = True
+    return answer
 
 
 def faulty(fault: SoapFault) -> Answer:
@@ -70,7 +107,8 @@ def after(hits: list[Fault], answer: Answer) -> None:
 
 def _refuse_good_password(_hit: Fault, _operation: str) -> Answer:
     # As servers do under load. The password was right: nothing counts against the account.
-    return Answer(401, b"", "http_401", [_CHALLENGE])
+    # The caller adds what is offered.
+    return Answer(401, b"", "http_401")
 
 
 def _forbid(_hit: Fault, _operation: str) -> Answer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,15 +15,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deployments.sandbox import appointments, sharing
-from deployments.sandbox.directory import Directory
-from deployments.sandbox.faults import Faults
+from deployments.sandbox.directory import AccountState
 from deployments.sandbox.fields import Fields
-from deployments.sandbox.journal import Journal
-from deployments.sandbox.limits import Limits
 from deployments.sandbox.model import MailboxKind
-from deployments.sandbox.organisation import DEFAULT, Organisation, UnknownError
+from deployments.sandbox.organisation import DEFAULT, UnknownError
 from deployments.sandbox.paths import split_path
 from deployments.sandbox.rights import FOLDER_VISIBLE, LEVELS, Rights, custom_rights
+from deployments.sandbox.state import State
+from deployments.sandbox.tokens import TENANT, TENANT_ID, Application
 
 Json = Any
 
@@ -30,11 +31,7 @@ Json = Any
 class Control:
     """What the control interface changes."""
 
-    organisation: Organisation
-    directory: Directory
-    limits: Limits
-    faults: Faults
-    journal: Journal
+    state: State
 
     def app(self) -> Starlette:
         """Return the interface as an application."""
@@ -43,6 +40,8 @@ class Control:
             routes=[
                 _route("GET", "/log", self.log),
                 _route("POST", "/password", self.password),
+                _route("POST", "/account", self.account),
+                _route("POST", "/application", self.application),
                 _route("POST", "/permission", self.permission),
                 _route("POST", "/calendars", self.create_calendar),
                 _route("PATCH", "/calendars", self.change_calendar),
@@ -66,19 +65,53 @@ class Control:
         since = fields.text("since", "0")
         if not since.isdecimal():
             raise ValueError("since must be a whole number")
-        return self.journal.since(int(since))
+        return self.state.journal.since(int(since))
 
     def password(self, fields: Fields) -> Json:
         """Change or give a password; the account is unlocked by that."""
         email = fields.text("email").lower()
-        if self.organisation.mailbox(email) is None:
-            self.organisation.create_mailbox(email, email.split("@", 1)[0])
-        self.directory.set_password(email, fields.text("password"))
+        if self.state.organisation.mailbox(email) is None:
+            self.state.organisation.create_mailbox(email, email.split("@", 1)[0])
+        self.state.directory.set_password(email, fields.text("password"))
         return {}
+
+    def account(self, fields: Fields) -> Json:
+        """Change what is true of an account; what is not named stays as it is."""
+        account = self.state.directory.account(fields.text("email"))
+        if account is None:
+            raise UnknownError(f"{fields.text('email')} has no password; POST /password gives one")
+        # All is read before anything is changed: a call is carried out whole or not at all.
+        state = AccountState(fields.choice("state", tuple(AccountState), account.state))
+        two_step = fields.flag("two_step", otherwise=account.two_step)
+        has_mailbox = fields.flag("mailbox", otherwise=account.has_mailbox)
+        app_password = fields.text("app_password", account.app_password or "") or None
+        locked = fields.flag("locked", otherwise=False)
+        account.state, account.two_step, account.has_mailbox = state, two_step, has_mailbox
+        account.app_password = app_password
+        if "locked" in fields.values:
+            (self.state.directory.lock if locked else self.state.directory.unlock)(account)
+        return {}
+
+    def application(self, fields: Fields) -> Json:
+        """Register an application or give it another secret; what is not given is made up."""
+        application = Application(
+            fields.text("client_id", "") or str(uuid.uuid4()),
+            fields.text("client_secret", "") or secrets.token_urlsafe(30),
+            expired=fields.flag("expired", otherwise=False),
+            permitted=fields.flag("permitted", otherwise=True),
+        )
+        self.state.tokens.register(application)
+        return {
+            "client_id": application.client_id,
+            "client_secret": application.secret,
+            "tenant": TENANT,
+            "tenant_id": TENANT_ID,
+            "token_path": f"/{TENANT}/oauth2/v2.0/token",
+        }
 
     def permission(self, fields: Fields) -> Json:
         """Set one person's level in one calendar, or at the root of the mailbox (`..`), where it only shows the root."""
-        folder = self.organisation.folder(fields.text("owner"), fields.text("folder", ""))
+        folder = self.state.organisation.folder(fields.text("owner"), fields.text("folder", ""))
         grantee = fields.text("grantee").lower()
         level = fields.text("level")
         spelled_out = _custom(fields, level)
@@ -99,18 +132,18 @@ class Control:
 
     def create_calendar(self, fields: Fields) -> Json:
         """Make a sub-calendar."""
-        folder = self.organisation.create_folder(fields.text("owner"), fields.text("folder"))
+        folder = self.state.organisation.create_folder(fields.text("owner"), fields.text("folder"))
         return {"id": folder.id}
 
     def change_calendar(self, fields: Fields) -> Json:
         """Rename or move a sub-calendar."""
         owner = fields.text("owner")
-        folder = self.organisation.folder(owner, fields.text("folder"))
+        folder = self.state.organisation.folder(owner, fields.text("folder"))
         if folder.distinguished and "parent" in fields.values:
             raise ValueError("a well-known folder cannot be moved")
         if "parent" in fields.values:
-            parent = self.organisation.folder(owner, fields.text("parent"))
-            below = self.organisation.owner(owner).children(folder, deep=True)
+            parent = self.state.organisation.folder(owner, fields.text("parent"))
+            below = self.state.organisation.owner(owner).children(folder, deep=True)
             if parent is folder or parent in below:
                 raise ValueError("a calendar cannot be moved below itself")
             folder.parent = parent
@@ -123,38 +156,38 @@ class Control:
         """Remove a sub-calendar with all in it."""
         if not split_path(fields.text("folder")):
             raise ValueError("folder must name a sub-calendar")
-        folder = self.organisation.folder(fields.text("owner"), fields.text("folder"))
-        self.organisation.remove_folder(folder)
+        folder = self.state.organisation.folder(fields.text("owner"), fields.text("folder"))
+        self.state.organisation.remove_folder(folder)
         return {}
 
     def list_appointments(self, fields: Fields) -> Json:
         """Return the truth about a calendar."""
-        return appointments.listing(self.organisation, fields)
+        return appointments.listing(self.state.organisation, fields)
 
     def create_appointment(self, fields: Fields) -> Json:
         """The owner makes an appointment."""
-        return {"id": appointments.create(self.organisation, fields)}
+        return {"id": appointments.create(self.state.organisation, fields)}
 
     def change_appointment(self, fields: Fields) -> Json:
         """The owner changes an appointment or one occurrence."""
-        return {"id": appointments.change(self.organisation, fields)}
+        return {"id": appointments.change(self.state.organisation, fields)}
 
     def remove_appointment(self, fields: Fields) -> Json:
         """The owner removes an appointment or one occurrence."""
-        appointments.remove(self.organisation, fields)
+        appointments.remove(self.state.organisation, fields)
         return {}
 
     def copy_appointment(self, fields: Fields) -> Json:
         """The owner copies an appointment, all its properties included."""
-        return {"id": appointments.copy(self.organisation, fields)}
+        return {"id": appointments.copy(self.state.organisation, fields)}
 
     def add_fault(self, fields: Fields) -> Json:
         """Order a fault."""
-        return {"id": self.faults.add(fields.values)}
+        return {"id": self.state.faults.add(fields.values)}
 
     def clear_faults(self, _fields: Fields) -> Json:
         """Let everything go well again."""
-        self.faults.clear()
+        self.state.faults.clear()
         return {}
 
     def mailbox(self, fields: Fields) -> Json:
@@ -164,7 +197,7 @@ class Control:
         if not isinstance(members, list) or not all(isinstance(one, str) for one in members):
             raise ValueError("members must be a list of addresses")
         everybody = tuple(str(one).lower() for one in members)
-        self.organisation.set_kind(fields.text("owner"), MailboxKind(kind), everybody)
+        self.state.organisation.set_kind(fields.text("owner"), MailboxKind(kind), everybody)
         return {}
 
     def invite(self, fields: Fields) -> Json:
@@ -177,16 +210,16 @@ class Control:
         if level not in LEVELS:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}")
         name = fields.text("folder", "") or "Calendar"
-        return {"id": sharing.invite(self.organisation, sender, name, title, level).id}
+        return {"id": sharing.invite(self.state.organisation, sender, name, title, level).id}
 
     def show_limits(self, _fields: Fields) -> Json:
         """Return the policy in force."""
-        return self.limits.as_dict()
+        return self.state.limits.as_dict()
 
     def change_limits(self, fields: Fields) -> Json:
         """Change the policy."""
-        self.limits.update(fields.values)
-        return self.limits.as_dict()
+        self.state.limits.update(fields.values)
+        return self.state.limits.as_dict()
 
 
 def _custom(fields: Fields, level: str) -> Rights | None:

@@ -1,4 +1,4 @@
-"""Accounts and passwords, and the lock that too many wrong ones close."""
+"""Accounts, their names and passwords, and the lock that too many wrong ones close."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from deployments.sandbox.limits import Limits
+from deployments.sandbox.ntlm import DNS_DOMAIN, DOMAIN
+
+# What may stand before the backslash; a client that names no domain means the server's own.
+_DOMAINS = frozenset({"", ".", DOMAIN.lower(), DNS_DOMAIN, "corp.example"})
 
 
 class LogOn(StrEnum):
@@ -19,7 +23,23 @@ class LogOn(StrEnum):
     GOOD = "good"
     REFUSED = "refused"
     LOCKED = "locked"
+    # The password was right; it is not enough, or not any more.
+    SECOND_STEP = "second_step"
+    EXPIRED = "expired"
+    DISABLED = "disabled"
+    # No password was looked at.
     ABSENT = "absent"
+    CHALLENGED = "challenged"
+    NOT_OFFERED = "not_offered"
+    BAD_TOKEN = "bad_token"  # noqa: S105 (a name)
+
+
+class AccountState(StrEnum):
+    """What an administrator, or time, did to an account."""
+
+    NORMAL = "normal"
+    EXPIRED = "expired"
+    DISABLED = "disabled"
 
 
 @dataclass(slots=True)
@@ -32,6 +52,16 @@ class Account:
     wrong: int = 0
     last_wrong: float = 0.0
     locked_until: float = 0.0
+    state: AccountState = AccountState.NORMAL
+    # Whether the password alone does not suffice; the app password always does.
+    two_step: bool = False
+    app_password: str | None = None
+    has_mailbox: bool = True
+
+    @property
+    def name(self) -> str:
+        """The name by itself, as it stands behind the domain's name and before the @."""
+        return self.email.split("@", 1)[0]
 
 
 class Directory:
@@ -42,18 +72,32 @@ class Directory:
         self._clock = clock
         self._accounts: dict[str, Account] = {}
 
+    def account(self, email: str) -> Account | None:
+        """Return the account of an address, if it has a password."""
+        return self._accounts.get(email.lower())
+
     def set_password(self, email: str, password: str) -> None:
-        """Give an account a password; it is unlocked by that."""
+        """Give an account a password; it is unlocked by that, and its password is not expired any more."""
         account = self._accounts.get(email.lower())
         if account is None:
             self._accounts[email.lower()] = Account(email.lower(), password)
             return
         account.earlier.insert(0, account.password)
         account.password = password
+        if account.state is AccountState.EXPIRED:
+            account.state = AccountState.NORMAL
+        self.unlock(account)
+
+    def lock(self, account: Account) -> None:
+        """Lock an account for a whole window."""
+        account.locked_until = self._clock() + self._limits.lockout_window_s
+
+    def unlock(self, account: Account) -> None:
+        """Forget what is held against an account."""
         account.wrong = 0
         account.locked_until = 0.0
 
-    def log_on(self, authorization: str | None) -> tuple[LogOn, str | None]:
+    def log_on(self, authorization: str | None) -> tuple[LogOn, Account | None]:
         """Check a Basic `Authorization` header.
 
         Returns:
@@ -62,32 +106,54 @@ class Directory:
         credentials = _read_basic(authorization)
         if credentials is None:
             return LogOn.ABSENT, None
-        account = self._find(credentials[0])
+        user, password = credentials
+        domain, _, name = user.rpartition("\\")
+        return self.judge(name, domain, lambda known: _same(password, known))
+
+    def judge(self, name: str, domain: str, proves: Callable[[str], bool]) -> tuple[LogOn, Account | None]:
+        """Decide about a log-on, whatever way its password came.
+
+        Args:
+            name: The name as it was sent, without a domain before it.
+            domain: What stood before the backslash, if anything.
+            proves: Tells whether a password is the one that was used.
+
+        Returns:
+            How it ended, and the account (None for an unknown one, against which nothing can count).
+        """
+        account = self._find(name.lower(), domain.lower())
         if account is None:
             return LogOn.REFUSED, None
-        return self._check(account, credentials[1]), account.email
+        return self._check(account, proves), account
 
-    def _find(self, user: str) -> Account | None:
-        # Three forms are one account: the address, DOMAIN\name, and the bare name.
-        name = user.rsplit("\\", 1)[-1].lower()
-        if "@" in name:
-            return self._accounts.get(name)
-        for account in self._accounts.values():
-            if account.email.split("@", 1)[0] == name:
-                return account
-        return None
+    def _find(self, name: str, domain: str) -> Account | None:
+        if domain not in _DOMAINS:
+            return None
+        forms = self._limits.logon_names
+        if "@" not in name:
+            return self._named(name) if "domain" in forms else None
+        if "email" in forms and name in self._accounts:
+            return self._accounts[name]
+        prefix, _, suffix = name.partition("@")
+        return self._named(prefix) if "upn" in forms and suffix == DNS_DOMAIN else None
 
-    def _check(self, account: Account, password: str) -> LogOn:
+    def _named(self, name: str) -> Account | None:
+        return next((one for one in self._accounts.values() if one.name == name), None)
+
+    def _check(self, account: Account, proves: Callable[[str], bool]) -> LogOn:
         now = self._clock()
         if account.locked_until > now:
             return LogOn.LOCKED
-        if _same(password, account.password):
+        by_app = account.app_password is not None and proves(account.app_password)
+        if by_app or proves(account.password):
             account.wrong = 0
-            return LogOn.GOOD
+            if account.state is not AccountState.NORMAL:
+                return LogOn(account.state.value)
+            return LogOn.SECOND_STEP if account.two_step and not by_app else LogOn.GOOD
         # Active Directory does not count the last passwords before the present one: clients
         # that were not told of a change yet shall not lock the account.
         history = account.earlier[: self._limits.password_history]
-        if not any(_same(password, one) for one in history):
+        if not any(proves(one) for one in history):
             self._count(account, now)
         return LogOn.REFUSED
 

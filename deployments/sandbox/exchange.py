@@ -1,4 +1,4 @@
-"""The EWS endpoint: log-on, limits, faults, the operation, the answer, the log.
+"""The server's front: from an HTTP request to its service, limits, faults, the answer, the log.
 
 A bare ASGI application without any middleware, because the faults that close a connection need
 the server's own `send`.
@@ -6,159 +6,123 @@ the server's own `send`.
 
 from __future__ import annotations
 
+import functools
 import gzip
-import logging
 import time
-from collections.abc import MutableMapping
-from dataclasses import dataclass
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
-from deployments.sandbox.answers import CONNECTION_COUNT, Answer, after, before, faulty, refused
-from deployments.sandbox.directory import Directory, LogOn
-from deployments.sandbox.faults import Faults
-from deployments.sandbox.journal import Journal
-from deployments.sandbox.limits import Limits
-from deployments.sandbox.operations import OPERATIONS
-from deployments.sandbox.organisation import Organisation
-from deployments.sandbox.soap import (
-    Request,
-    SoapFault,
-    envelope,
-    parse,
-    schema_fault,
-)
+from deployments.sandbox import autodiscover, pages, token_endpoint
+from deployments.sandbox.answers import CONNECTION_COUNT, Answer, after, before, faulty, spoken
+from deployments.sandbox.arrivals import EWS_PATH, Arrival, Incoming
+from deployments.sandbox.autodiscover import Autodiscover
+from deployments.sandbox.connection import connection_of
+from deployments.sandbox.directory import LogOn
+from deployments.sandbox.door import Door
+from deployments.sandbox.ews import Ews
+from deployments.sandbox.state import State
+from deployments.sandbox.tokens import tenant_of
 from deployments.sandbox.wire import Receive, Send, abort, dribble, pause, send_answer
-from deployments.sandbox.zones import zone_of
-
-from .operations.context import Context, named_mailboxes
 
 Scope = MutableMapping[str, Any]
+Service = Callable[[Arrival], Incoming]
 
-_log = logging.getLogger(__name__)
-
-PATH = "/EWS/Exchange.asmx"
 _MAX_BODY = 32 * 1024 * 1024
 
 
-@dataclass(slots=True)
-class Incoming:
-    """A request before it is answered."""
-
-    parsed: Request | None
-    fault: SoapFault | None
-    caller: str | None
-    logon: LogOn
-    mailboxes: list[str]
-
-    @property
-    def operation(self) -> str:
-        """The operation's name, empty if the body could not be read."""
-        return "" if self.parsed is None else self.parsed.operation
-
-
-@dataclass(slots=True)
 class Exchange:
-    """The server's state, and its EWS face."""
+    """The server as clients see it."""
 
-    organisation: Organisation
-    directory: Directory
-    limits: Limits
-    faults: Faults
-    journal: Journal
-    in_flight: int = 0
+    def __init__(self, state: State) -> None:
+        self._limits = state.limits
+        self._faults = state.faults
+        self._journal = state.journal
+        self._tokens = state.tokens
+        self._door = Door(state.directory, state.tokens, state.limits)
+        self._ews = Ews(state.organisation, state.directory, self._door, state.limits)
+        self._autodiscover = Autodiscover(state.organisation, state.directory, self._door, state.limits)
+        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        if str(scope["path"]).lower() != PATH.lower():
+        service = self._service(str(scope["path"]))
+        if service is None:
             await send_answer(send, 404, b"Not found", content_type=b"text/plain")
             return
-        self.in_flight += 1
+        self._in_flight += 1
         # Judged on arrival: who was there before is served.
-        crowded = 0 < self.limits.connections < self.in_flight
+        crowded = 0 < self._limits.connections < self._in_flight
         try:
-            await self._serve(scope, receive, send, crowded=crowded)
+            await self._serve(service, scope, receive, send, crowded=crowded)
         finally:
-            self.in_flight -= 1
+            self._in_flight -= 1
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, *, crowded: bool) -> None:
+    def _service(self, path: str) -> Service | None:
+        plain = path.lower()
+        if plain == EWS_PATH.lower():
+            return self._ews.receive
+        if plain in autodiscover.PATHS:
+            return self._autodiscover.receive
+        if self._limits.web_mail and pages.is_web_mail(plain):
+            return pages.web_mail
+        tenant = tenant_of(path)
+        if tenant is None:
+            return None
+        return functools.partial(token_endpoint.receive, tenant=tenant, tokens=self._tokens, limits=self._limits)
+
+    async def _serve(self, service: Service, scope: Scope, receive: Receive, send: Send, *, crowded: bool) -> None:
         body = await _read_body(receive)
         if body is None:
             return
-        incoming = self._receive(scope, body)
-        if self.limits.latency_ms:
-            await pause(receive, self.limits.latency_ms / 1000)
-        answer = await self._answer(incoming, receive, crowded=crowded)
-        self._log(incoming, answer)
+        port = int(scope["server"][1])
+        arrival = Arrival(scope["method"], str(scope["path"]), scope["headers"], body, connection_of(scope), port)
+        incoming = service(arrival)
+        if self._limits.latency_ms:
+            await pause(receive, self._limits.latency_ms / 1000)
+        answer = await self._answer(arrival, incoming, receive, crowded=crowded)
+        self._log(arrival, incoming, answer)
         if answer.drop:
             await abort(send)
         elif answer.pause is not None:
             await dribble(send, receive, answer.status, answer.body, answer.pause)
         else:
-            if self.limits.gzip and "gzip" in _header(scope, b"accept-encoding"):
+            if self._limits.gzip and "gzip" in arrival.header(b"accept-encoding"):
                 answer.body = gzip.compress(answer.body, compresslevel=1)
                 answer.headers.append((b"content-encoding", b"gzip"))
-            await send_answer(send, answer.status, answer.body, headers=answer.headers)
+            await send_answer(send, answer.status, answer.body, headers=answer.headers, content_type=answer.content_type)
 
-    def _receive(self, scope: Scope, body: bytes) -> Incoming:
-        logon, caller = self.directory.log_on(_header(scope, b"authorization"))
-        parsed, fault = None, None
-        if scope["method"] == "POST":
-            try:
-                parsed = parse(body)
-            except SoapFault as error:
-                fault = error
-        mailboxes = [] if parsed is None else named_mailboxes(parsed.element, caller)
-        return Incoming(parsed, fault, caller, logon, mailboxes)
-
-    async def _answer(self, incoming: Incoming, receive: Receive, *, crowded: bool) -> Answer:
-        if incoming.logon is not LogOn.GOOD:
-            return refused(incoming.logon)
-        if crowded:
+    async def _answer(self, arrival: Arrival, incoming: Incoming, receive: Receive, *, crowded: bool) -> Answer:
+        if incoming.entry.logon is not LogOn.GOOD:
+            return self._refuse(arrival, incoming)
+        if crowded and arrival.is_ews:
             return faulty(CONNECTION_COUNT)
-        hits = self.faults.strike(incoming.operation, incoming.mailboxes)
-        instead = await before(hits, incoming.operation, receive)
-        answer = instead if instead is not None else self._run(incoming)
+        operation = incoming.operation or ""
+        hits = self._faults.strike(operation, incoming.mailboxes)
+        instead = await before(hits, operation, receive)
+        answer = instead if instead is not None else incoming.run()
+        if instead is not None and instead.status == 401:  # noqa: PLR2004 (an HTTP status)
+            answer.headers.extend(self._door.challenges(arrival))
         after(hits, answer)
         return answer
 
-    def _run(self, incoming: Incoming) -> Answer:
-        request = incoming.parsed
-        if request is None:
-            if incoming.fault is not None:
-                return faulty(incoming.fault)
-            return Answer(405, b"", "MethodNotAllowed")
-        operation = OPERATIONS.get(request.operation)
-        if operation is None or incoming.caller is None:
-            return faulty(schema_fault(f"{request.operation} is not an operation of this server."))
-        context = Context(
-            self.organisation,
-            self.limits,
-            incoming.caller,
-            zone_of(request.time_zone_id),
-            request.time_zone_id,
-        )
-        try:
-            return Answer(200, envelope(operation(context, request.element)), context.code)
-        except SoapFault as fault:
-            return faulty(fault)
-        except Exception:  # noqa: BLE001 (the last resort of a server; it is logged)
-            # A client gets what Exchange would send; whoever runs the sandbox sees the cause.
-            _log.exception("%s failed", request.operation)
-            return faulty(SoapFault("ErrorInternalServerError", "An internal server error occurred."))
+    def _refuse(self, arrival: Arrival, incoming: Incoming) -> Answer:
+        if self._limits.account_refusal == "fault" and arrival.is_ews:
+            answer = spoken(incoming.entry.logon)
+            if answer is not None:
+                return answer
+        return self._door.refusal(arrival, incoming.entry)
 
-    def _log(self, incoming: Incoming, answer: Answer) -> None:
-        self.journal.add(
+    def _log(self, arrival: Arrival, incoming: Incoming, answer: Answer) -> None:
+        self._journal.add(
             operation=incoming.operation or None,
-            caller=incoming.caller,
+            caller=incoming.entry.caller,
             mailboxes=incoming.mailboxes,
             http_status=None if answer.drop else answer.status,
             code=answer.code,
             refused_logon=answer.refused_logon,
+            scheme=arrival.scheme,
+            application=incoming.entry.application,
         )
-
-
-def _header(scope: Scope, name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
 async def _read_body(receive: Receive) -> bytes | None:

@@ -24,9 +24,9 @@ class Fields:
             raise ValueError(f"{name} is missing or not text")
         return value
 
-    def choice(self, name: str, known: tuple[str, ...]) -> str:
-        """Return one of several texts."""
-        value = self.text(name)
+    def choice(self, name: str, known: tuple[str, ...], otherwise: str | None = None) -> str:
+        """Return one of several texts; without `otherwise` it must be there."""
+        value = self.text(name, otherwise)
         if value not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}")
         return value

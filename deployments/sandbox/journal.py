@@ -24,6 +24,8 @@ class Journal:
         http_status: int | None,
         code: str,
         refused_logon: bool,
+        scheme: str | None,
+        application: str | None,
     ) -> None:
         """Write down one finished request.
 
@@ -33,7 +35,9 @@ class Journal:
             mailboxes: Whose mailboxes the request named, in its order.
             http_status: None where the connection was closed without an answer.
             code: The first response code that was not `NoError`.
-            refused_logon: Whether a password was sent and refused.
+            refused_logon: Whether a password or an application's secret was sent and refused.
+            scheme: How this request itself logged on; None on a connection that has.
+            application: The application that asked for a token or came with one.
         """
         self._last += 1
         self._entries.append(
@@ -46,6 +50,8 @@ class Journal:
                 "http_status": http_status,
                 "code": code,
                 "refused_logon": refused_logon,
+                "scheme": scheme,
+                "application": application,
             }
         )
 

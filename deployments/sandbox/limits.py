@@ -13,6 +13,15 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "not_found_code": ("ErrorItemNotFound", "ErrorFolderNotFound", "ErrorAccessDenied"),
     "window_error": ("fault", "mailbox"),
     "permission_set": ("omitted", "refused", "shown"),
+    "account_refusal": ("fault", "401"),
+    "no_mailbox_code": ("ErrorMissingEmailAddress", "ErrorNonExistentMailbox"),
+    "ews_face": ("ews", "html", "blocked", "redirect"),
+    "autodiscover": ("served", "absent", "html", "redirect", "redirect_after_logon", "redirect_url", "redirect_address"),
+}
+# Lists: each value once, in the order given.
+_LISTS: dict[str, tuple[str, ...]] = {
+    "auth": ("basic", "ntlm", "bearer"),
+    "logon_names": ("email", "upn", "domain"),
 }
 
 
@@ -25,8 +34,28 @@ class Limits:
     # Wrong passwords until the account is locked. 0: never.
     lock_after: int = 0
     lockout_window_s: float = 1800.0
+    # The log-ons that are accepted, and offered in this order.
+    auth: tuple[str, ...] = ("basic",)
+    # The forms of a name that the directory knows: the address, name@corp.local, CORP\name.
+    logon_names: tuple[str, ...] = ("email", "upn", "domain")
     # So many earlier passwords do not count as wrong ones (Active Directory: two).
     password_history: int = 2
+    # Whether an expired password or a disabled account is a SOAP fault at the EWS path, or 401 as everywhere else.
+    account_refusal: str = "fault"
+    # What is answered to an account without a mailbox that asks for a folder of its own.
+    no_mailbox_code: str = "ErrorMissingEmailAddress"
+    # How long an access token is good for.
+    token_life_s: float = 3600.0
+    # What is found at the EWS path, and where it redirects to (empty: another host).
+    ews_face: str = "ews"
+    ews_redirect: str = ""
+    # Whether there is a web mail at /owa.
+    web_mail: bool = False
+    autodiscover: str = "served"
+    # The URL or address that Autodiscover redirects to (empty: another host), and the EWS URL that it names
+    # (empty: the right one).
+    autodiscover_target: str = ""
+    autodiscover_ews_url: str = ""
     window_days: float = 62.0
     # Whether a window that is too long is a SOAP fault or an error of each mailbox.
     window_error: str = "fault"
@@ -95,12 +124,22 @@ def _checked(name: str, value: object, known: dict[str, object]) -> object:
         if value not in _CHOICES[name]:
             raise ValueError(f"{name} must be one of {', '.join(_CHOICES[name])}")
         return value
+    if name in _LISTS:
+        return _list(name, value)
     if isinstance(current, bool | str):
         if not isinstance(value, type(current)):
             kind = "text" if isinstance(current, str) else "true or false"
             raise ValueError(f"{name} must be {kind}")  # noqa: TRY004 (one error for all bad JSON)
         return value
     return _number(name, value, whole=isinstance(current, int))
+
+
+def _list(name: str, value: object) -> tuple[str, ...]:
+    known = _LISTS[name]
+    # Compared and not hashed, because JSON's lists can hold objects.
+    if not isinstance(value, list | tuple) or any(one not in known for one in value) or len(set(value)) < len(value):
+        raise ValueError(f"{name} must be a list of some of {', '.join(known)}")
+    return tuple(value)
 
 
 def _number(name: str, value: object, *, whole: bool) -> float:

@@ -20,6 +20,8 @@ class SandboxOptions:
     ics: tuple[tuple[Path, str], ...] = ()
     rights_style: RightsStyle = RightsStyle.EXCHANGE
     lock_after: int = 0
+    # Whether the server's certificate is its own authority.
+    self_signed: bool = False
     json: bool = False
     exit_with_stdin: bool = False
     # Whether every calendar is made before the server says that it is ready (for benchmarks).

@@ -20,9 +20,11 @@ from pathlib import Path
 import uvicorn
 
 from deployments.sandbox import certificates, ics
+from deployments.sandbox.arrivals import EWS_PATH
+from deployments.sandbox.connection import ConnectionProtocol
 from deployments.sandbox.control import Control
 from deployments.sandbox.directory import Directory
-from deployments.sandbox.exchange import PATH, Exchange
+from deployments.sandbox.exchange import Exchange
 from deployments.sandbox.faults import Faults
 from deployments.sandbox.generator import populate
 from deployments.sandbox.journal import Journal
@@ -30,6 +32,8 @@ from deployments.sandbox.limits import Limits
 from deployments.sandbox.operations.availability import warm
 from deployments.sandbox.options import SandboxOptions
 from deployments.sandbox.organisation import Organisation
+from deployments.sandbox.state import State
+from deployments.sandbox.tokens import Tokens
 
 _LOOPBACK = "127.0.0.1"
 
@@ -60,13 +64,8 @@ def build(options: SandboxOptions) -> Sandbox:
     password = options.password or secrets.token_urlsafe(18)
     directory = Directory(limits)
     directory.set_password(options.email, password)
-    faults, journal = Faults(options.seed), Journal()
-    return Sandbox(
-        Exchange(organisation, directory, limits, faults, journal),
-        Control(organisation, directory, limits, faults, journal),
-        options.email,
-        password,
-    )
+    state = State(organisation, directory, Tokens(limits), limits, Faults(options.seed), Journal())
+    return Sandbox(Exchange(state), Control(state), options.email, password)
 
 
 def _warm(organisation: Organisation, around: datetime) -> None:
@@ -95,7 +94,7 @@ def serve(options: SandboxOptions) -> None:
     """
     sandbox = build(options)
     with tempfile.TemporaryDirectory(prefix="busytime-sandbox-") as directory:
-        files = certificates.create(Path(directory))
+        files = certificates.create(Path(directory), self_signed=options.self_signed)
         with _listen(options.port) as ews, _listen(options.control_port) as control:
             asyncio.run(_run(options, sandbox, files, ews, control))
 
@@ -117,7 +116,7 @@ def _listen(port: int) -> socket.socket:
 def _config(app: object, files: certificates.Files | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]  # a bare ASGI object
-        http="httptools",
+        http=ConnectionProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -195,7 +194,7 @@ def _announce(
     control: socket.socket,
 ) -> None:
     facts = {
-        "ews_url": f"https://localhost:{ews.getsockname()[1]}{PATH}",
+        "ews_url": f"https://localhost:{ews.getsockname()[1]}{EWS_PATH}",
         "control_url": f"http://{_LOOPBACK}:{control.getsockname()[1]}",
         "ca_file": str(files.authority),
         "email": sandbox.email,

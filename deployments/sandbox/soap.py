@@ -69,11 +69,13 @@ class SoapFault(Exception):  # noqa: N818 (SOAP's own word)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A parsed request: the operation's name, its element, and the header's time zone."""
+    """A parsed request: the operation's name, its element, and what the header said."""
 
     operation: str
     element: Element
     time_zone_id: str | None
+    # The address to impersonate; empty if the header names none by address, None without that header.
+    impersonated: str | None
 
 
 def parse(body: bytes) -> Request:
@@ -81,6 +83,32 @@ def parse(body: bytes) -> Request:
 
     Raises:
         SoapFault: It is not XML, carries a document type, or is no SOAP request.
+    """
+    root = document(body)
+    if root.tag != f"{{{SOAP}}}Envelope":
+        raise _invalid("The request is not a SOAP envelope.")
+    content = root.find(f"{{{SOAP}}}Body")
+    elements = [] if content is None else [one for one in content if isinstance(one.tag, str)]
+    if len(elements) != 1 or not elements[0].tag.startswith(M):
+        raise _invalid("The SOAP body does not hold exactly one operation.")
+    operation = elements[0].tag.removeprefix(M).removesuffix("Request")
+    zone = root.find(f"{{{SOAP}}}Header/{T}TimeZoneContext/{T}TimeZoneDefinition")
+    return Request(operation, elements[0], None if zone is None else zone.get("Id"), _impersonated(root))
+
+
+def _impersonated(root: Element) -> str | None:
+    header = root.find(f"{{{SOAP}}}Header/{T}ExchangeImpersonation")
+    if header is None:
+        return None
+    who = f"{T}ConnectingSID/{T}"
+    return child_text(header, f"{who}PrimarySmtpAddress") or child_text(header, f"{who}SmtpAddress") or ""
+
+
+def document(body: bytes) -> Element:
+    """Read XML that a stranger sent.
+
+    Raises:
+        SoapFault: It is not XML, or it carries a document type.
     """
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
@@ -91,15 +119,7 @@ def parse(body: bytes) -> Request:
         raise _invalid("The request is not well-formed XML.") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise _invalid("A document type is not allowed in a request.")
-    if root.tag != f"{{{SOAP}}}Envelope":
-        raise _invalid("The request is not a SOAP envelope.")
-    content = root.find(f"{{{SOAP}}}Body")
-    elements = [] if content is None else [one for one in content if isinstance(one.tag, str)]
-    if len(elements) != 1 or not elements[0].tag.startswith(M):
-        raise _invalid("The SOAP body does not hold exactly one operation.")
-    operation = elements[0].tag.removeprefix(M).removesuffix("Request")
-    zone = root.find(f"{{{SOAP}}}Header/{T}TimeZoneContext/{T}TimeZoneDefinition")
-    return Request(operation, elements[0], None if zone is None else zone.get("Id"))
+    return root
 
 
 def _invalid(message: str) -> SoapFault:
@@ -187,6 +207,8 @@ _MESSAGES = {
     "ErrorFolderNotFound": "The specified folder could not be found in the store.",
     "ErrorAccessDenied": "Access is denied. Check credentials and try again.",
     "ErrorNonExistentMailbox": "The SMTP address has no mailbox associated with it.",
+    "ErrorMissingEmailAddress": "When making a request as an account that does not have a mailbox, you must specify"
+    " the mailbox primary SMTP address for any distinguished folder Ids.",
     "ErrorInvalidIdMalformed": "Id is malformed.",
     "ErrorCalendarViewRangeTooBig": "The specified view range exceeds the maximum range of two years.",
     "ErrorNameResolutionNoResults": "No results were found.",

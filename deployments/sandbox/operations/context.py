@@ -26,6 +26,8 @@ class Context:
     # The first code that was not NoError, for the log.
     code: str = "NoError"
     seen: dict[str, Rights] = field(default_factory=dict)
+    # An account without a mailbox can look at those of others.
+    has_mailbox: bool = True
 
     def note(self, code: str) -> None:
         """Remember the first failure."""
@@ -52,8 +54,10 @@ class Context:
         return folder
 
     def _distinguished(self, element: Element) -> Folder:
-        address = child_text(element, f"{T}Mailbox/{T}EmailAddress") or self.caller
-        mailbox = self.mailbox(address)
+        address = child_text(element, f"{T}Mailbox/{T}EmailAddress")
+        if address is None and not self.has_mailbox:
+            raise OperationError(self.limits.no_mailbox_code)
+        mailbox = self.mailbox(address or self.caller)
         folder = mailbox.distinguished(element.get("Id") or "")
         if folder is None:
             raise OperationError("ErrorFolderNotFound")
@@ -75,7 +79,8 @@ class Context:
             OperationError: There is none at this address; a group has none either.
         """
         mailbox = self.organisation.mailbox(address)
-        if mailbox is None or mailbox.kind is MailboxKind.GROUP:
+        missing = mailbox is not None and mailbox.address == self.caller and not self.has_mailbox
+        if mailbox is None or missing or mailbox.kind is MailboxKind.GROUP:
             raise OperationError("ErrorNonExistentMailbox")
         return mailbox
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import spnego
 from lxml import etree
 
 from tests.sandbox_fixture import RunningSandbox
@@ -190,3 +191,22 @@ def require_schema() -> None:
 
 def quoted(**values: str) -> str:
     return urllib.parse.urlencode(values)
+
+
+def handshake(client: Client, user: str, password: str, *, other: Client | None = None) -> int:
+    """Log on by hand, the answer sent by another connection if one is given; return the last status."""
+    context = spnego.client(user, password, protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
+    challenge = send_ntlm(client, context.step())
+    assert challenge.status == 401
+    scheme, _, token = challenge.headers["www-authenticate"].partition(" ")
+    assert scheme == "NTLM"
+    return send_ntlm(other or client, context.step(base64.b64decode(token))).status
+
+
+def send_ntlm(client: Client, token: bytes) -> Answer:
+    """Send one message of an NTLM log-on."""
+    client.headers["Authorization"] = "NTLM " + base64.b64encode(token).decode()
+    try:
+        return client.raw(b"", log_on=False)
+    finally:
+        del client.headers["Authorization"]

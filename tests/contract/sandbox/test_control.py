@@ -31,6 +31,8 @@ def test_the_log_numbers_its_entries_and_gives_those_after_a_number(client, sand
         "http_status",
         "code",
         "refused_logon",
+        "scheme",
+        "application",
     }
     before, entry = sandbox.log(since=last["n"] - 2)
     assert entry == last
