@@ -24,7 +24,7 @@ from busytime.store.entry_book import StoredEntryBook
 from busytime.store.permissions import StoredVerdict
 from tasks.books import check_not_restored, open_book
 from tasks.runs import HeldLock, OpenRun
-from tasks.steps import RETRIED, Step, counted, is_last_word, pause
+from tasks.steps import RETRIED, Step, attempt_number, counted, is_last_word, pause
 from tasks.validate import ValidationBatch, cut_batches
 from tasks.workspace import Workspace, workspace
 
@@ -111,16 +111,26 @@ def push_owner(batch: OwnerBatch) -> OwnerPush:
     office = workspace()
     connection = office.connection(batch.connection_id)
     step = Step(office, batch.run_id, "push_owner", batch.connection_id, len({it.calendar_id for it in batch.changes}))
-    results: list[ChangeResult] = []
+    earlier, results = _ended_before(office, batch), list[ChangeResult]()
     try:
         _push(office, connection, batch, results)
     except BusyTimeError as error:
         step.note(error)
-        if isinstance(error, LockLostError | RestoredDatabaseError) or not (is_last_word(error) or isinstance(error, FatalError)):
+        if not (is_last_word(error) or isinstance(error, FatalError)):
             raise
-        return OwnerPush(tuple(results), error, _give_up(office, batch, results, error))
+        nothing_more = isinstance(error, LockLostError | RestoredDatabaseError)
+        left = () if nothing_more else _give_up(office, batch, results, error)
+        return OwnerPush((*earlier, *results), error, left)
     step.note()
-    return OwnerPush(tuple(results))
+    return OwnerPush((*earlier, *results))
+
+
+def _ended_before(office: Workspace, batch: OwnerBatch) -> list[ChangeResult]:
+    """Return what earlier attempts at this step have done: it is not planned again, and yet belongs to what is told."""
+    if attempt_number() == 1:
+        return []
+    with office.store.read() as unit:
+        return unit.runs.ended(batch.run_id, {change.calendar_id for change in batch.changes})
 
 
 @task(name="leave_owner", cache_policy=NO_CACHE)

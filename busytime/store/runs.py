@@ -1,6 +1,6 @@
 """Runs and their steps."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from busytime import __version__
+from busytime.bookings import ChangeKind, ChangeResult
 from busytime.errors import Reason
 from busytime.model import Outcome, RunStatus, Trigger, Window
 from busytime.store.database import head_version
 from busytime.store.tables import owners, runs, steps
+from busytime.store.tables_booking import changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,21 @@ class RunRepository:
                 finished_at=now,
             )
         )
+
+    def ended(self, run_id: int, calendar_ids: Collection[int]) -> list[ChangeResult]:
+        """Return how a run's attempts at the entries of some calendars have ended so far, in their order."""
+        query = select(changes).where(changes.c.run_id == run_id, changes.c.calendar_id.in_(calendar_ids))
+        return [
+            ChangeResult(
+                row.booking_key,
+                row.calendar_id,
+                ChangeKind(row.change),
+                Outcome(row.outcome),
+                Reason(row.reason) if row.reason else None,
+                row.error_code,
+            )
+            for row in self._connection.execute(query.order_by(changes.c.id))
+        ]
 
     def recent(self, limit: int) -> list[dict[str, Any]]:
         """Return the newest runs, newest first, as plain mappings."""
