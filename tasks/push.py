@@ -140,6 +140,7 @@ def leave_owner(batch: OwnerBatch, error: BusyTimeError) -> OwnerPush:
 
 
 def _push(office: Workspace, connection: StoredConnection, batch: OwnerBatch, results: list[ChangeResult]) -> None:
+    check_not_restored(office)  # another owner's calendar may have told since the plan was made
     with office.store.read() as unit:
         calendars = {calendar.id: calendar for calendar in unit.roster.calendars()}
     book = open_book(office, batch.run_id, backfill=batch.backfill)
