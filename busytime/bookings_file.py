@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from busytime.bookings import Booking
 from busytime.bookings_words import FIELDS, worded
-from busytime.errors import ConfigurationError
+from busytime.errors import ConfigurationError, Reason
 from busytime.intake import examine_booking
 from busytime.roster_checks import Fault
 
@@ -40,9 +40,11 @@ class BookingsFileError(ConfigurationError):
         faults: The faults in the order of lines; empty where the file could not be read at all.
     """
 
-    def __init__(self, message: str = "", *, faults: tuple[Fault, ...] = ()) -> None:
+    def __init__(
+        self, message: str = "", *, reason: Reason | None = None, detail: str | None = None, faults: tuple[Fault, ...] = ()
+    ) -> None:
         """Keep the faults beside the message."""
-        super().__init__(message)
+        super().__init__(message, reason=reason, detail=detail)
         self.faults = faults
 
     @classmethod

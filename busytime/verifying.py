@@ -34,7 +34,10 @@ def read_back(desk: PushDesk, written: Sequence[Ending]) -> list[ChangeResult]:
         items = desk.view(sorted(windows))
         seen = {it.entry.id: _items_of(desk, it, items) for it in written}
     except (SkippableError, RetriableError) as error:
-        # Not verified is not wrong: the next harvest reads these entries back.
+        # Not verified is not wrong: the next harvest reads these entries back. But a removal that cannot be seen may have
+        # hit what is only hidden, so its entry is looked up once more.
+        hidden = [it.entry for it in written if it.kind is ChangeKind.CANCEL]
+        desk.book.save([replace(it, state=EntryState.UNKNOWN, reason=error.reason, detail=error.detail) for it in hidden])
         _log.info("%d entries of calendar %d were not read back: %s", len(written), desk.calendar.id, error.reason)
         return []
     good = [it for it in written if _is_as_written(it, seen[it.entry.id])]
