@@ -7,6 +7,7 @@ of failing halfway with "database is locked".
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,7 @@ def alembic_config(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
 def head_version() -> str:
     """Return the version of the tables that this code works with."""
     head = ScriptDirectory.from_config(alembic_config()).get_current_head()
