@@ -24,7 +24,7 @@ class NextStep(StrEnum):
 
 
 #: States of entries that are not as they should be.
-_TROUBLED = frozenset(
+TROUBLED = frozenset(
     {EntryState.CONFLICT, EntryState.BLOCKED, EntryState.FAILED, EntryState.UNKNOWN, EntryState.WAITING_FOR_LOG_ON}
 )
 #: Steps that bring nothing on which is not as it should be.
@@ -59,7 +59,7 @@ class Standing:
     @property
     def troubled(self) -> bool:
         """Whether it is not as it should be, and could still be."""
-        return self.next not in _USUAL or (self.next is not NextStep.NOTHING and self.state in _TROUBLED)
+        return self.next not in _USUAL or (self.next is not NextStep.NOTHING and self.state in TROUBLED)
 
 
 def standings(snapshot: Snapshot, booking: Booking) -> list[Standing]:

@@ -12,7 +12,7 @@ from busytime.errors import Reason
 from busytime.model import Window
 from busytime.store.bookings import in_parts
 from busytime.store.tables import calendars
-from busytime.store.tables_booking import changes, entries
+from busytime.store.tables_booking import bookings, changes, entries
 
 #: In these states an item should be in the calendar.
 _THERE = frozenset({EntryState.PRESENT, EntryState.MOVED_BY_OWNER})
@@ -126,9 +126,17 @@ class EntryRepository:
             }
             self._connection.execute(row.values(**seen, updated_at=instant, run_id=run_id))
 
-    def counts(self) -> dict[EntryState, int]:
-        """Return how many entries are in each state; states without any are left out."""
+    def counts(self, *, ends_after: datetime | None = None) -> dict[EntryState, int]:
+        """Return how many entries are in each state, of bookings that are not over if an instant is given.
+
+        States without any are left out.
+        """
         query = select(entries.c.state, func.count()).group_by(entries.c.state)
+        if ends_after is not None:
+            # What was never in a calendar has no time of its own; its booking has.
+            late = or_(bookings.c.ends_at > ends_after, bookings.c.effective_ends_at > ends_after)
+            booked = entries.c.booking_key.in_(select(bookings.c.booking_key).where(late))
+            query = query.where(or_(booked, entries.c.ends_at > ends_after))
         return {EntryState(state): count for state, count in self._connection.execute(query).tuples()}
 
     def to_read_back(self, connection_id: int, window: Window, verified_before: datetime) -> list[Entry]:

@@ -5,14 +5,24 @@ from typing import Annotated, Any
 
 import typer
 
+from busytime.bookings import EntryState
 from busytime.errors import REASON_TEXTS
 from busytime.model import RunStatus
-from busytime.outcomes import HarvestOutcome
-from deployments.cli.output import JsonOption, output, plain_table
+from busytime.outcomes import EntriesRead, HarvestOutcome
+from busytime.planning import GATE_SHARE
+from deployments.cli.changes import as_refused
+from deployments.cli.output import JsonOption, output, plain_table, several, shown
 from deployments.cli.running import run_flow, tell_outcome, waiting
 from deployments.cli.times import parse_instant
 
 _SHOWN = 20
+#: What reading entries back found, in words; the colour says whether somebody has to look.
+_FOUND = {
+    EntryState.PRESENT: ("green", "where they should be again"),
+    EntryState.MOVED_BY_OWNER: ("yellow", "moved by owners"),
+    EntryState.REMOVED_BY_OWNER: ("yellow", "removed by owners"),
+    EntryState.UNKNOWN: ("bold red", "unknown, because a calendar did not tell, or holds one twice"),
+}
 
 
 def harvest(
@@ -43,12 +53,20 @@ def run_harvest(start: datetime | None = None, end: datetime | None = None) -> H
 
 
 def _as_object(outcome: HarvestOutcome) -> dict[str, Any]:
-    result = outcome.result
-    return {
-        "calendars": {"known": result.known, "unknown": result.unknown},
-        "changes": {"opened": result.opened, "closed": result.closed},
-        "failed": [{"owner": it.owner, "folder": it.folder, "reason": it.reason, "detail": it.detail} for it in result.failed],
-    }
+    result, entries = outcome.result, outcome.entries
+    followed = {"followed": entries.followed} if entries.followed else {}
+    return (
+        {
+            "calendars": {"known": result.known, "unknown": result.unknown},
+            "changes": {"opened": result.opened, "closed": result.closed},
+            "failed": [
+                {"owner": it.owner, "folder": it.folder, "reason": it.reason, "detail": it.detail} for it in result.failed
+            ],
+            "entries": {state: count for state, count in entries.changed.items() if count},
+        }
+        | followed
+        | as_refused(entries.refused_pages)
+    )
 
 
 def _show(outcome: HarvestOutcome) -> None:
@@ -68,3 +86,26 @@ def _show(outcome: HarvestOutcome) -> None:
         screen.print(table)
     if len(result.failed) > _SHOWN:
         screen.print(f"... and {len(result.failed) - _SHOWN} more; `busytime harvest --json` names all of them.")
+    _show_entries(outcome.entries)
+
+
+def _show_entries(entries: EntriesRead) -> None:
+    """Print what owners did with the entries in their calendars; nothing where they did nothing."""
+    screen = output()
+    for state, count in entries.changed.items():
+        colour, words = _FOUND.get(state, ("yellow", state.replace("_", " ")))
+        if count:
+            screen.print(f"[{colour}]Entries[/]: {count} {words}.")
+    if entries.followed:
+        screen.print(
+            f"[green]Followed[/]: {several(entries.followed, 'booking')} took over what owners did: a new time, or the end."
+        )
+    for it in entries.refused_pages:
+        screen.print(
+            f"[bold red]Refused[/] page {shown(it.page)}: {it.disturbed} of its {it.future} bookings would follow their owners "
+            f"at once, more than {GATE_SHARE:.0%}. None of them did. If the owners mean it, import later revisions; else "
+            "say `owner_changes: report` at the page, and push.",
+            soft_wrap=True,
+        )
+    if any(entries.changed.values()):
+        screen.print("Next: [bold]busytime bookings list[/] shows where each stands.")

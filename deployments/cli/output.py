@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -24,6 +25,9 @@ from busytime.errors import (
 )
 from busytime.granting import showable
 from busytime.outcomes import LOGON_REASONS
+
+#: What most addresses and keys fit in; other columns break first.
+_NAME_WIDTH = 30
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
 
@@ -92,6 +96,19 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
     table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.padding = (0, 3, 0, 0)
     return table
+
+
+def several(count: int, noun: str) -> str:
+    """Say how many there are of something."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def keep_names(table: Table, *numbers: int) -> None:
+    """Let columns of names keep their width and never be cut: somebody has to find what they name."""
+    for number in numbers:
+        column = table.columns[number]
+        column.overflow = "fold"
+        column.min_width = min(_NAME_WIDTH, max((cell_len(str(cell)) for cell in column.cells), default=0))
 
 
 def shown(name: str) -> str:

@@ -2,14 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from rich.console import Console
+
+from busytime.bookings import EntryState
 from busytime.coverage import unknown_parts
 from busytime.model import Breaker, Window
 from busytime.permissions import Verdict
 from busytime.signing_in import Allowance, allowance
+from busytime.standing import TROUBLED
 from busytime.store.connections import StoredConnection
+from deployments.cli.bookings_table import STATES
 from deployments.cli.output import ExitStatus, JsonOption, clock, finish, output, plain_table, print_json
 from tasks.workspace import Workspace, open_workspace
 
@@ -18,35 +25,73 @@ _RUNS = 10
 _SHORT = {"completed_with_failures": "with failures"}
 
 
+#: Entries that a person should look at; what owners did is no fault, and yet news.
+_WORTH_A_LOOK = TROUBLED | {EntryState.MOVED_BY_OWNER, EntryState.REMOVED_BY_OWNER}
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """All that one look shows.
+
+    Args:
+        connections: With how many refused log-ons their accounts may still cause.
+        known: How many calendars are known now.
+        unknown: How many are not.
+        verdicts: How many of each verdict.
+        entries: How many entries are in each state, of bookings that are not over.
+        restored_at: When calendars were found to hold what the database has forgotten.
+        runs: The last runs.
+    """
+
+    connections: list[tuple[StoredConnection, Allowance]]
+    known: int
+    unknown: int
+    verdicts: Mapping[str, int]
+    entries: Mapping[EntryState, int]
+    restored_at: datetime | None
+    runs: list[dict[str, Any]]
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a breaker is open."""
+        return any(it.breaker is Breaker.OPEN for it, _ in self.connections)
+
+    @property
+    def troubled(self) -> bool:
+        """Whether something is not as it should be."""
+        return bool(self.unknown or self.stopped or self.restored_at or TROUBLED & self.entries.keys())
+
+
 def status(as_json: JsonOption = False) -> None:
-    """Show connections, coverage and the last runs in one look.
+    """Show connections, coverage, entries and the last runs in one look.
 
     Example: busytime status
     """
-    office = open_workspace()
-    now = office.clock.now()
-    with office.store.read() as unit:
-        connections = [
-            (it, allowance(unit.logons.recent(it.owner_id), now, office.desk.policy)) for it in unit.connections.all_open()
-        ]
-        runs = unit.runs.recent(_RUNS)
-        verdicts = Counter(str(stored.conclusion.verdict) for stored in unit.permissions.current().values())
-    known, unknown = count_known(office, now)
-    office.close()
+    look = _look()
     if as_json:
-        print_json(
-            {
-                "connections": [_connection(it, left) for it, left in connections],
-                "coverage": {"known": known, "unknown": unknown},
-                "permissions": dict(verdicts),
-                "entries": {},
-                "runs": [_run(run) for run in runs],
-            }
-        )
+        print_json(_as_object(look))
     else:
-        _show(connections, known, unknown, verdicts, runs)
-    troubled = unknown or any(it.breaker is Breaker.OPEN for it, _ in connections)
-    finish(ExitStatus.NEEDS_ATTENTION if troubled else ExitStatus.DONE)
+        _show(look)
+    finish(ExitStatus.NEEDS_ATTENTION if look.troubled else ExitStatus.DONE)
+
+
+def _look() -> _Look:
+    with closing(open_workspace()) as office:
+        now = office.clock.now()
+        known, unknown = count_known(office, now)
+        with office.store.read() as unit:
+            return _Look(
+                connections=[
+                    (it, allowance(unit.logons.recent(it.owner_id), now, office.desk.policy))
+                    for it in unit.connections.all_open()
+                ],
+                known=known,
+                unknown=unknown,
+                verdicts=Counter(str(stored.conclusion.verdict) for stored in unit.permissions.current().values()),
+                entries=unit.entries.counts(ends_after=now),
+                restored_at=office.store.restored_at,
+                runs=unit.runs.recent(_RUNS),
+            )
 
 
 def count_known(office: Workspace, now: datetime) -> tuple[int, int]:
@@ -57,6 +102,17 @@ def count_known(office: Workspace, now: datetime) -> tuple[int, int]:
         coverage = unit.busy_time.current_coverage()
     known = sum(not unknown_parts(coverage.get(key, ()), moment, now, office.settings.max_age) for key in keys)
     return known, len(keys) - known
+
+
+def _as_object(look: _Look) -> dict[str, Any]:
+    return {
+        "connections": [_connection(it, left) for it, left in look.connections],
+        "coverage": {"known": look.known, "unknown": look.unknown},
+        "permissions": dict(look.verdicts),
+        "entries": dict(look.entries),
+        "restored_at": look.restored_at,
+        "runs": [_run(run) for run in look.runs],
+    }
 
 
 def _connection(it: StoredConnection, left: Allowance) -> dict[str, Any]:
@@ -75,17 +131,34 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
     return {"run_id": run["id"]} | {name: run[name] for name in shown}
 
 
-def _show(
-    connections: list[tuple[StoredConnection, Allowance]],
-    known: int,
-    unknown: int,
-    verdicts: Mapping[str, int],
-    runs: list[dict[str, Any]],
-) -> None:
+def _show(look: _Look) -> None:
     screen = output()
-    if not connections:
+    if look.restored_at is not None:
+        email = look.connections[0][0].email if look.connections else "EMAIL"
+        screen.print(
+            f"[bold red]RESTORED[/] At {clock(look.restored_at)} a calendar was found to hold an entry that this database has "
+            f"forgotten; nothing is pushed. Next: [bold]busytime resync {email} --adopt[/] takes over what the calendars hold.",
+            soft_wrap=True,
+        )
+    _show_connections(screen, look)
+    colour = "yellow" if look.unknown else "green"
+    screen.print(f"[{colour}]Calendars[/]: {look.known} known now, {look.unknown} unknown.")
+    if look.unknown and look.connections and not look.stopped:
+        screen.print("  Next: [bold]busytime harvest[/]; it names each calendar without an answer, and why.")
+    if look.verdicts:
+        worse = sum(count for verdict, count in look.verdicts.items() if verdict != Verdict.GRANTED)
+        said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(look.verdicts.items()))
+        screen.print(f"[{'yellow' if worse else 'green'}]Permissions[/]: {said}.")
+        if worse:
+            screen.print("  Next: [bold]busytime validate[/] shows which; `busytime advise` what to grant.")
+    _show_entries(screen, look.entries)
+    _show_runs(screen, look.runs)
+
+
+def _show_connections(screen: Console, look: _Look) -> None:
+    if not look.connections:
         screen.print("[yellow]No mailbox is connected.[/] Next: [bold]busytime connect EMAIL --ews-url URL[/].")
-    for it, left in connections:
+    for it, left in look.connections:
         if it.breaker is Breaker.OPEN:
             screen.print(
                 f"[bold red]STOPPED[/] {it.email}: a log-on was refused at {clock(it.breaker_changed_at)}; nothing is sent. "
@@ -99,17 +172,22 @@ def _show(
                 f"  {left.refused} refused log-ons count; people may cause {left.person_left} more. "
                 f"All is safe again from {clock(left.safe_after)}."
             )
-    colour = "yellow" if unknown else "green"
-    screen.print(f"[{colour}]Calendars[/]: {known} known now, {unknown} unknown.")
-    stopped = any(it.breaker is Breaker.OPEN for it, _ in connections)
-    if unknown and connections and not stopped:
-        screen.print("  Next: [bold]busytime harvest[/]; it names each calendar without an answer, and why.")
-    if verdicts:
-        worse = sum(count for verdict, count in verdicts.items() if verdict != Verdict.GRANTED)
-        said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
-        screen.print(f"[{'yellow' if worse else 'green'}]Permissions[/]: {said}.")
-        if worse:
-            screen.print("  Next: [bold]busytime validate[/] shows which; `busytime advise` what to grant.")
+
+
+def _show_entries(screen: Console, entries: Mapping[EntryState, int]) -> None:
+    """Print how many entries stand how; of bookings that are over, none."""
+    if not entries:
+        return
+    odd = _WORTH_A_LOOK & entries.keys()
+    said = [f"[{STATES[state][1]}]{entries[state]} {STATES[state][0]}[/]" for state in EntryState if state in entries]
+    screen.print(f"[{'yellow' if odd else 'green'}]Entries[/]: {', '.join(said)}.", soft_wrap=True)
+    if odd:
+        screen.print("  Next: [bold]busytime bookings list[/] shows which, why, and what to do.")
+    elif EntryState.WANTED in entries:
+        screen.print("  Next: [bold]busytime push[/].")
+
+
+def _show_runs(screen: Console, runs: list[dict[str, Any]]) -> None:
     table = plain_table("Run", "Flow", "Started, UTC", "Ended as", "Counts", title="\nLast runs")
     for run in runs:
         counts = ", ".join(f"{count} {name}" for name, count in run["counts"].items() if count)

@@ -86,7 +86,7 @@ def test_connect_says_what_was_stored_and_nothing_of_the_password(loop):
 def test_a_harvest_prints_the_agreed_object_and_nothing_else(loop):
     told = loop.first.ended(0).json
     expected = sum(len(loop.truth(owner)) for owner in OWNERS)
-    assert set(told) == {"run_id", "status", "calendars", "changes", "failed"}
+    assert set(told) == {"run_id", "status", "calendars", "changes", "failed", "entries"}
     assert (told["status"], told["calendars"], told["failed"]) == ("completed", {"known": 9, "unknown": 0}, [])
     assert told["changes"]["closed"] == 0
     # One row of busy time each, give or take what was changed since, and one of coverage for each calendar.
