@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from busytime.errors import BusyTimeError
-from deployments.cli import bookings, connect, database, demo, discover, free, harvest, roster, sandbox, status, validate
+from deployments.cli import bookings, connect, database, demo, discover, free, harvest, push, roster, sandbox, status, validate
 from deployments.cli.output import ExitStatus, exit_status, messages, show_help
 
 #: What shells expect of a command that Ctrl-C ended.
@@ -32,6 +32,7 @@ app.command()(validate.validate)
 app.command()(validate.advise)
 app.command()(harvest.harvest)
 app.add_typer(bookings.commands, name="bookings")
+app.command()(push.push)
 app.command()(free.free)
 app.command()(status.status)
 app.add_typer(database.commands, name="db")
