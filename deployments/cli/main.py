@@ -8,7 +8,21 @@ import typer
 from rich.markup import escape
 
 from busytime.errors import BusyTimeError
-from deployments.cli import bookings, connect, database, demo, discover, free, harvest, push, roster, sandbox, status, validate
+from deployments.cli import (
+    bookings,
+    connect,
+    database,
+    demo,
+    discover,
+    free,
+    harvest,
+    push,
+    resync,
+    roster,
+    sandbox,
+    status,
+    validate,
+)
 from deployments.cli.output import ExitStatus, exit_status, messages, show_help
 
 #: What shells expect of a command that Ctrl-C ended.
@@ -26,6 +40,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(sandbox.sandbox)
 app.command()(connect.connect)
+app.command()(resync.resync)
 app.add_typer(roster.commands, name="roster")
 app.command()(discover.discover)
 app.command()(validate.validate)
