@@ -12,7 +12,6 @@ from deployments.cli import (
     bookings,
     connect,
     database,
-    demo,
     discover,
     free,
     harvest,
@@ -23,6 +22,7 @@ from deployments.cli import (
     status,
     validate,
 )
+from deployments.cli.demo import command as demo
 from deployments.cli.output import ExitStatus, exit_status, messages, show_help
 
 #: What shells expect of a command that Ctrl-C ended.

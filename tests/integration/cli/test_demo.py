@@ -23,6 +23,13 @@ def marked(marker: str) -> list[str]:
     return found
 
 
+def steps_of_the_readme() -> list[str]:
+    """Return the steps that the README shows: what it says the demo does is what it does."""
+    text = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
+    shown = text.partition("<!-- demo -->")[2].partition("<!-- /demo -->")[0]
+    return [line[3:26].strip() for line in shown.splitlines() if line.startswith(" ✓ ")]
+
+
 def test_the_demo_is_good_throughout_and_leaves_nothing_behind(tmp_path, exchange):
     directory, temporary = tmp_path / "empty", tmp_path / "temporary"
     for path in (directory, temporary):
@@ -42,8 +49,11 @@ def test_the_demo_is_good_throughout_and_leaves_nothing_behind(tmp_path, exchang
     told = result.json
     assert told["good"] is True
     assert [step for step in told["steps"] if not step["good"]] == []
-    assert len(told["steps"]) >= 7
+    assert len(told["steps"]) >= 12
     second = next(step for step in told["steps"] if step["step"] == "Second harvest")
     assert "0 rows opened, 0 closed" in second["result"]
+    again = next(step for step in told["steps"] if step["step"] == "Pushed again")
+    assert again["result"] == "nothing to do, 0 requests sent"
+    assert [step["step"] for step in told["steps"]] == steps_of_the_readme()
     eventually(lambda: not marked(marker), f"no process of the demo is left, but there is {marked(marker)}")
     assert sorted(path for where in (directory, temporary) for path in where.rglob("*")) == []

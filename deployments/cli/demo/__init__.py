@@ -1,0 +1,1 @@
+"""`busytime demo`: the command, its stage, and the acts of its story."""
