@@ -137,7 +137,7 @@ class EntryRepository:
             late = or_(bookings.c.ends_at > ends_after, bookings.c.effective_ends_at > ends_after)
             booked = entries.c.booking_key.in_(select(bookings.c.booking_key).where(late))
             query = query.where(or_(booked, entries.c.ends_at > ends_after))
-        return {EntryState(state): count for state, count in self._connection.execute(query).tuples()}
+        return {EntryState(state): count for state, count in self._connection.execute(query)}
 
     def to_read_back(self, connection_id: int, window: Window, verified_before: datetime) -> list[Entry]:
         """Return the entries that a connection may read back: those with an item, in calendars in use that it serves.
