@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from busytime.bookings import LOST, CalendarItem, ChangeKind, Ending, Entry, EntryState, Intent
@@ -13,6 +13,7 @@ from busytime.model import Window
 from busytime.store.bookings import in_parts
 from busytime.store.tables import calendars
 from busytime.store.tables_booking import bookings, changes, entries
+from busytime.store.types import UtcTime
 
 #: In these states an item should be in the calendar.
 _THERE = frozenset({EntryState.PRESENT, EntryState.MOVED_BY_OWNER})
@@ -63,19 +64,24 @@ class EntryRepository:
         Returns:
             Whether it was written.
         """
-        statement = update(entries).where(entries.c.id == entry.id)
-        if before is not None:
-            unchanged = {name: value for name, value in _values(before).items() if name != "verified_at"}
-            statement = statement.where(*(entries.c[name].is_not_distinct_from(value) for name, value in unchanged.items()))
         values = _values(entry) | {"updated_at": instant, "run_id": run_id}
+        if before is None:
+            return self._connection.execute(_WRITE, {"entry_id": entry.id} | values).rowcount == 1
+        unchanged = {name: value for name, value in _values(before).items() if name != "verified_at"}
+        as_before = (entries.c[name].is_not_distinct_from(value) for name, value in unchanged.items())
+        statement = update(entries).where(entries.c.id == entry.id, *as_before)
         return self._connection.execute(statement.values(values)).rowcount == 1
 
-    def save(self, entry: Entry, run_id: int | None, instant: datetime) -> bool:
-        """Write an entry as it was read back, unless another attempt at it has begun meanwhile."""
-        attempt_id = entry.intent.attempt_id if entry.intent else None
-        statement = update(entries).where(entries.c.id == entry.id, entries.c.attempt_id.is_not_distinct_from(attempt_id))
-        values = _values(entry) | {"updated_at": instant, "run_id": run_id}
-        return self._connection.execute(statement.values(values)).rowcount == 1
+    def save(self, read: Sequence[Entry], run_id: int | None, instant: datetime) -> None:
+        """Write entries as they were read back; where another attempt has begun meanwhile, the entry stays as it is."""
+        rows = [
+            {"entry_id": it.id, "last_attempt": it.intent.attempt_id if it.intent else None}
+            | _values(it)
+            | {"updated_at": instant, "run_id": run_id}
+            for it in read
+        ]
+        if rows:
+            self._connection.execute(_SAVE, rows)
 
     def add_change(self, ending: Ending, run_id: int, instant: datetime) -> None:
         """Note how an attempt ended, once: what is noted stays, however often it is told."""
@@ -155,21 +161,17 @@ class EntryRepository:
                 calendars.c.retired_at.is_(None),
                 entries.c.state.in_(_THERE),
                 entries.c.item_id.is_not(None),
-                _overlaps("", window),
+                _overlaps("", window.start, window.end),
                 or_(entries.c.verified_at.is_(None), entries.c.verified_at < verified_before),
             )
             .order_by(entries.c.calendar_id, entries.c.id)
         )
         return [_entry(row) for row in self._connection.execute(query)]
 
-    def taken_by_others(self, calendar_id: int, booking_key: str, window: Window, since: datetime) -> bool:
+    def taken_by_others(self, calendar_ids: Collection[int], booking_key: str, window: Window, since: datetime) -> bool:
         """Tell whether another booking's entry may lie in a window though a reading at ``since`` need not show it."""
-        lost = and_(entries.c.state.in_(LOST), or_(_overlaps("", window), _overlaps("intended_", window)))
-        fresh = and_(entries.c.state.in_(_THERE), entries.c.updated_at >= since, _overlaps("", window))
-        query = select(entries.c.id).where(
-            entries.c.calendar_id == calendar_id, entries.c.booking_key != booking_key, or_(lost, fresh)
-        )
-        return self._connection.execute(query.limit(1)).first() is not None
+        asked = {"places": list(calendar_ids), "key": booking_key, "since": since, "start": window.start, "end": window.end}
+        return self._connection.execute(_TAKEN_BY_OTHERS, asked).first() is not None
 
     def revisions(self, keys: Collection[str]) -> dict[str, int]:
         """Return the highest revision of each booking that an entry has, or was to have; 0 where none is known of it."""
@@ -184,9 +186,24 @@ class EntryRepository:
         return (postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert)(table)
 
 
-def _overlaps(prefix: str, window: Window) -> ColumnElement[bool]:
-    start, end = entries.c[f"{prefix}starts_at"], entries.c[f"{prefix}ends_at"]
-    return and_(start < window.end, end > window.start)
+def _overlaps(
+    prefix: str, start: datetime | BindParameter[datetime], end: datetime | BindParameter[datetime]
+) -> ColumnElement[bool]:
+    return and_(entries.c[f"{prefix}starts_at"] < end, entries.c[f"{prefix}ends_at"] > start)
+
+
+def _taken_by_others() -> Select[tuple[int]]:
+    slot = [bindparam("start", type_=UtcTime()), bindparam("end", type_=UtcTime())]
+    lost = and_(entries.c.state.in_(LOST), or_(_overlaps("", *slot), _overlaps("intended_", *slot)))
+    fresh = and_(entries.c.state.in_(_THERE), entries.c.updated_at >= bindparam("since"), _overlaps("", *slot))
+    places = entries.c.calendar_id.in_(bindparam("places", expanding=True))
+    return select(entries.c.id).where(places, entries.c.booking_key != bindparam("key"), or_(lost, fresh)).limit(1)
+
+
+# They run for every entry, and to put them together costs more than to run them.
+_TAKEN_BY_OTHERS = _taken_by_others()
+_WRITE = update(entries).where(entries.c.id == bindparam("entry_id"))
+_SAVE = _WRITE.where(entries.c.attempt_id.is_not_distinct_from(bindparam("last_attempt")))
 
 
 def _times(window: Window | None, prefix: str = "") -> dict[str, datetime | None]:

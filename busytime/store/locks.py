@@ -162,9 +162,10 @@ class LockRepository:
         return dead
 
     def _is_held(self, row: Any, process: Process, now: datetime) -> bool:
-        if not self._on_postgresql:
+        if row.host == process.host or not self._on_postgresql:
             return self.is_alive(row, process, now)
-        # Who gets the session lock knows that nobody has it; it is given back with this transaction.
+        # Of another machine's process only its session tells. Who gets the session lock knows that nobody has it; it is
+        # given back with this transaction.
         statement = text("SELECT pg_try_advisory_xact_lock(:number)")
         return not self._connection.execute(statement, {"number": session_lock_number(row.name)}).scalar_one()
 

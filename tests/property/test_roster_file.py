@@ -38,8 +38,10 @@ SIGNS = [
 SIGNS += ["---\n", "...\n", "%YAML 1.1\n", "\\", "\0", "\ufeff", "\u2028", "\x85", "\r"]
 
 texts = st.one_of(st.lists(st.sampled_from(WORDS + PIECES + SIGNS), max_size=40).map("".join), st.text(max_size=60))
-scalars = st.sampled_from(["ana@corp.example", "bo@corp.example/A", "UTC", "x", "~", "7", "'9:00-10:00'", "[x]", "{x: y}", ""])
-keys = st.sampled_from([*WORDS, "additional", "1", "''"])
+scalars = st.sampled_from(
+    ["true", "follow", "ana@corp.example", "bo@corp.example/A", "UTC", "x", "~", "7", "'9:00-10:00'", "[x]", "{x: y}", ""]
+)
+keys = st.sampled_from([*WORDS, "additional", "allow_conflicts", "owner_changes", "recreate", "1", "''"])
 entries = st.lists(st.tuples(keys, scalars), max_size=6).map(lambda pairs: "\n  ".join(f"{key}: {value}" for key, value in pairs))
 documents = st.lists(st.tuples(st.sampled_from(WORDS[:2]), st.lists(entries, max_size=3)), max_size=3).map(
     lambda parts: "\n".join(f"{key}:\n" + "".join(f"- {entry}\n" for entry in items) for key, items in parts)

@@ -1,15 +1,21 @@
 """A database at the newest version for each test, on SQLite and on PostgreSQL."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 
+import psycopg
 import pytest
 from sqlalchemy import select
 
-from busytime.model import Trigger
+from busytime.model import ConnectionMode, Endpoint, Trigger
+from busytime.permissions import Conclusion, Need, PermissionLevel
 from busytime.roster import Roster, RosterCalendar
 from busytime.store.database import open_engine, upgrade
+from busytime.store.entry_book import StoredEntryBook
 from busytime.store.unit_of_work import Store
 from busytime.vault import MasterKey, Vault
+from tests.integration.store.push_steps import make_page
 from tests.unit.moments import HandClock
 
 BACKENDS = ("sqlite", "postgresql")
@@ -153,6 +159,94 @@ def furnish(store, clock):
             return unit.roster.calendars()
 
     return furnish_with
+
+
+@pytest.fixture
+def corporate(store, clock):
+    """The connection that serves everybody."""
+    with store.write() as unit:
+        endpoint = Endpoint("busytime@corp.example", "https://mail/EWS")
+        return unit.connections.open(unit.owners.id("busytime@corp.example"), endpoint, ConnectionMode.CORPORATE, clock.now())
+
+
+@pytest.fixture
+def open_pages(store, clock):
+    """Put booking pages on the roster, and return its calendars by owner."""
+
+    def open_them(*pages, others=()):
+        owners = dict.fromkeys([ref.owner for page in pages for _, ref in page.associated()] + list(others))
+        with store.write() as unit:
+            unit.roster.replace(Roster(tuple(RosterCalendar(owner) for owner in owners), pages), clock.now())
+            return {calendar.owner.partition("@")[0]: calendar.id for calendar in unit.roster.calendars()}
+
+    return open_them
+
+
+@pytest.fixture
+def calendars(corporate, open_pages):  # noqa: ARG001 -- it serves them
+    """The calendars of one booking page by their owners: ana's is the main one, bo's gets a copy, cy's is only read."""
+    return open_pages(make_page())
+
+
+@pytest.fixture
+def open_book(store, clock, open_run):
+    """Open the tables of pushing, for a run of its own each time."""
+
+    def open_one(store=store, **more):
+        return StoredEntryBook(store, open_run("push_bookings"), clock=clock, **more)
+
+    return open_one
+
+
+@pytest.fixture
+def take(store, clock, calendars):  # noqa: ARG001 -- the page has to be there
+    def take_in(*given):
+        with store.write() as unit:
+            return unit.bookings.take(given, clock.now())
+
+    return take_in
+
+
+@pytest.fixture
+def book(open_book, calendars):  # noqa: ARG001 -- as above
+    return open_book()
+
+
+@pytest.fixture
+def judge(store, corporate, run_id):
+    """Write a verdict on writing."""
+
+    def write_verdict(calendar_id, verdict, reason=None, need=Need.WRITE):
+        conclusion = Conclusion(verdict, None, None, reason)
+        with store.write() as unit:
+            before = unit.permissions.current().get((calendar_id, need))
+            unit.permissions.replace(
+                corporate,
+                calendar_id,
+                need,
+                PermissionLevel.EDITOR,
+                conclusion,
+                before=before,
+                run_id=run_id,
+                instant=unit.instant,
+            )
+
+    return write_verdict
+
+
+@pytest.fixture
+def write_sql(backend, url):
+    """Write as another program does, with the plain driver and nothing of ours."""
+
+    def write(statement, *parameters):
+        if backend == "sqlite":
+            with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+                connection.execute(statement, parameters)
+        else:
+            with psycopg.connect(url) as connection:
+                connection.execute(statement.replace("?", "%s"), parameters)
+
+    return write
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """The roster in the database: replaced as a whole, with history kept, and each calendar served by one connection."""
 
+from dataclasses import replace as replace_values
+
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from busytime.bookings import OwnerChanges
 from busytime.model import CalendarKind, ConnectionMode, Endpoint, Role
 from busytime.roster import BookingPage, CalendarRef, Hours, Roster, RosterCalendar
 from busytime.store.tables import associated_calendars, calendars, owners
@@ -116,6 +119,14 @@ def test_a_changed_page_is_changed_in_place(replace, pages):
     replace(page("intro-call", ANA))
     replace(page("intro-call", ANA, hours=Hours(0, 1440)))
     assert pages() == [page("intro-call", ANA, hours=Hours(0, 1440))]
+
+
+def test_what_a_page_wants_of_pushing_is_kept(replace, pages):
+    wishes = {"require_proof": True, "allow_conflicts": True, "owner_changes": OwnerChanges.FOLLOW, "recreate": True}
+    replace(replace_values(page("intro-call", ANA), **wishes))
+    assert pages() == [replace_values(page("intro-call", ANA), **wishes)]
+    replace(page("intro-call", ANA))
+    assert pages() == [page("intro-call", ANA)]
 
 
 def test_a_changed_role_retires_the_old_one(replace, rows, store):

@@ -107,6 +107,47 @@ def test_upgrading_twice_changes_nothing(engine):
     assert differences(engine) == []
 
 
+#: Columns that came after the first tables.
+LATER = {"booking_pages": ("allow_conflicts", "owner_changes", "recreate")}
+
+
+def test_the_first_tables_are_brought_to_the_newest_with_what_they_hold(empty_engine, backend):
+    with empty_engine.connect().execution_options(writer=True) as connection, connection.begin():
+        command.upgrade(alembic_config(connection), "0001")
+        first = set(inspect(connection).get_table_names())
+        for table in metadata.sorted_tables:
+            if table.name in first:
+                row = {name: value for name, value in made_up(table).items() if name not in LATER.get(table.name, ())}
+                connection.execute(table.insert(), row)
+    upgrade(empty_engine)
+    assert differences(empty_engine) == []
+    with empty_engine.connect().execution_options(writer=True) as connection, connection.begin():
+        for name in first - {"alembic_version"}:
+            assert len(connection.execute(metadata.tables[name].select()).all()) == 1, name
+        [page] = connection.execute(metadata.tables["booking_pages"].select()).mappings()
+        assert [page[name] for name in LATER["booking_pages"]] == [False, "report", False]
+        for name in ("runs", "steps", "permissions", "coverage"):
+            values = {"reason": "slot_taken"} | ({"state": "unknown"} if name == "coverage" else {})
+            assert attempt(connection, update(metadata.tables[name]).values(values)) == ""
+            assert f"ck_{name}_reason" in attempt(connection, update(metadata.tables[name]).values(reason="nonsense"))
+        if backend == "sqlite":
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+
+
+def test_an_upgrade_that_fails_halfway_leaves_the_tables_as_they_were(empty_engine, monkeypatch):
+    with empty_engine.connect().execution_options(writer=True) as connection, connection.begin():
+        command.upgrade(alembic_config(connection), "0001")
+    monkeypatch.setitem(VIEWS, "audit_bookings", text("no query at all"))
+    with pytest.raises(Exception, match="syntax error"):
+        upgrade(empty_engine)
+    assert current_version(empty_engine) == "0001"
+    assert "bookings" not in inspect(empty_engine).get_table_names()
+    monkeypatch.undo()
+    upgrade(empty_engine)
+    assert differences(empty_engine) == []
+
+
 def test_down_to_the_base_and_up_again(engine):
     downgrade(engine)
     inspector = inspect(engine)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from busytime.errors import BusyTimeError
 from busytime.model import Trigger
 from busytime.store.database import open_engine
+from busytime.store.entry_book import StoredEntryBook
 from busytime.store.unit_of_work import Store
 from busytime.vault import MasterKey, Vault
 
@@ -23,10 +24,28 @@ class Worker:
         self.clock = SystemClock()
         self.store = Store(open_engine(url), Vault([MasterKey.from_text(key)]), self.clock)
         self.holdings = {}
+        self.books = {}
 
-    def open_run(self):
+    def open_run(self, flow="harvest_busy_time"):
         with self.store.write() as unit:
-            return unit.runs.open("harvest_busy_time", Trigger.MANUAL, unit.owners.id("worker@host"), self.clock.now())
+            return unit.runs.open(flow, Trigger.MANUAL, unit.owners.id("worker@host"), self.clock.now())
+
+    def book(self, pace=None):
+        """The tables of pushing for the one run of this process."""
+        if pace not in self.books:
+            self.books[pace] = StoredEntryBook(self.store, self.open_run("push_bookings"), clock=self.clock, pace=pace)
+        return self.books[pace]
+
+    def claim(self, calendar_id, pace=None):
+        return self.book(pace and int(pace)).claim(int(calendar_id)).value
+
+    def hold(self, calendar_id):
+        self.book().hold(int(calendar_id))
+        return "held"
+
+    def give_back(self, calendar_id, pace=None):
+        self.book(pace and int(pace)).release(int(calendar_id))
+        return "released"
 
     def take(self, name):
         """Take a lock for a new run; answer with the run, and whether the lock was free or whose it was."""

@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 
+from busytime.bookings import OwnerChanges
 from busytime.model import Role
 from busytime.roster import BookingPage, CalendarRef, Hours, RosterCalendar
 from busytime.roster_file import MAX_BYTES, RosterFileError, read_roster
@@ -51,6 +52,30 @@ def faults_of(read):
         return caught.value
 
     return refused
+
+
+def test_a_page_tells_what_pushing_is_to_do(read):
+    [page] = read(PAGE + "    allow_conflicts: true\n    owner_changes: follow\n    recreate: True\n").pages
+    assert (page.allow_conflicts, page.owner_changes, page.recreate) == (True, OwnerChanges.FOLLOW, True)
+    [page] = read(PAGE).pages
+    assert (page.allow_conflicts, page.owner_changes, page.recreate) == (False, OwnerChanges.REPORT, False)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("allow_conflicts: 7", "neither true nor false"),
+        ("recreate: maybe", "neither true nor false"),
+        ("recreate: [true]", "one value"),
+        ("owner_changes: both", "report or follow"),
+        ("owner_changes: true", "not text"),
+        ("owner_changes:", "no value"),
+    ],
+)
+def test_a_wrong_wish_of_a_page_is_told_with_its_line(faults_of, line, words):
+    [fault] = faults_of(PAGE + f"    {line}\n").faults
+    assert fault.line == 4
+    assert words in fault.message
 
 
 def test_yaml_is_read_whole(read):
