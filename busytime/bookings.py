@@ -3,7 +3,7 @@
 Pure: no server, no store, no clock.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -66,7 +66,7 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What was booked, at its newest good revision.
+    """What was booked, at its newest good revision. Its representation shows nothing that a guest wrote.
 
     Args:
         key: Stable outside key.
@@ -85,13 +85,13 @@ class Booking:
     key: str
     page: str
     window: Window | None
-    title: str
+    title: str = field(repr=False)
     state: BookingState
     revision: int
     booked_at: datetime
-    location: str = ""
-    body: str = ""
-    guests: tuple[str, ...] = ()
+    location: str = field(default="", repr=False)
+    body: str = field(default="", repr=False)
+    guests: tuple[str, ...] = field(default=(), repr=False)
     changed_by: ChangedBy = ChangedBy.GUEST
 
 
@@ -201,7 +201,7 @@ class ItemName:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An item as it shall be written: busy, without a reminder, nobody invited.
+    """An item as it shall be written: busy, without a reminder, nobody invited. Its representation shows none of its texts.
 
     Args:
         marker_key: Value of ``BusytimeKey``: ``INSTALLATION/BOOKING-KEY``.
@@ -217,9 +217,9 @@ class Draft:
     revision: int
     window: Window
     time_zone: str
-    title: str
-    location: str
-    body: str
+    title: str = field(repr=False)
+    location: str = field(repr=False)
+    body: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

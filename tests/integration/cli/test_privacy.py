@@ -10,7 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.flows.harness import Home, book
+from tests.flows.harness import Home, appointments, book
+from tests.integration.cli.booking_desk import BODY, GUEST, TITLE, BookingDesk, at, booking
+from tests.integration.cli.booking_desk import PLACE as ROOM
 
 pytestmark = pytest.mark.processes
 #: Words that stand in no code and no package.
@@ -119,6 +121,47 @@ def roster(home: Home) -> Path:
     lines = [f"  - owner: {owner}" for owner in OWNERS] + [f"  - owner: {OWNERS[0]}", "    folder: Projects"]
     file.write_text("calendars:\n" + "\n".join(lines) + "\n", encoding="utf-8")
     return file
+
+
+@pytest.fixture
+def desk(talkative, person):
+    """A page whose entries are pushed while everything is logged."""
+    return BookingDesk(talkative, person(), person()).open()
+
+
+def test_what_guests_write_stands_in_bookings_and_in_calendars_alone(desk, exchange, prefect_home):
+    home, times = desk.home, [at(9 + number) for number in range(4)]
+    book(exchange, desk.main, times[3], subject=SUBJECT)
+    results = [desk.take(*(booking(f"B{number}", start) for number, start in enumerate(times)))]
+    for kind in ("drop_after", "malformed", "http_503"):
+        exchange.control("POST", "/faults", {"kind": kind, "operation": "CreateItem", "count": 1})
+    results += [home.run("push", "--dry-run"), home.run("push", "--json")]
+    exchange.control("DELETE", "/faults")
+    desk.take(booking("B0", at(14), revision=2))
+    exchange.control("POST", "/faults", {"kind": "malformed", "operation": "UpdateItem", "count": 1})
+    results += [home.run("push"), home.run("bookings", "list"), home.run("bookings", "list", "--json"), home.run("harvest")]
+
+    assert [it.status for it in results] == [0, 0, 3, 3, 3, 3, 0], [it.err[-300:] for it in results]
+    assert desk.held() == [("B0", at(14)), ("B1", times[1]), ("B2", times[2])]
+    assert {item["subject"] for item in held(exchange, desk.main)} == {TITLE}
+    written = {word.encode() for word in (TITLE, ROOM, BODY, GUEST)} | {TITLE.encode("utf-16-le"), TITLE.encode("unicode_escape")}
+    places = [path for where in (home.directory, prefect_home) for path in where.rglob("*") if path.is_file()]
+    own = {"busytime.db", "busytime.db-wal", "bookings.jsonl"}
+    texts = {str(path): path.read_bytes() for path in places if path.name not in own}
+    assert {"prefect.db", "debug.log", "server.log"} <= {Path(name).name for name in texts}
+    assert b"DEBUG" in (home.directory / "debug.log").read_bytes()
+    texts |= {f"output {number}": (it.out + it.err).encode() for number, it in enumerate(results)}
+    tables = desk.tables()
+    assert TITLE in str(tables.pop("bookings"))
+    views = [name for (name,) in home.query("SELECT name FROM sqlite_master WHERE type = 'view'")]
+    assert "audit_bookings" in views
+    texts |= {name: str(rows).encode() for name, rows in tables.items()}
+    texts |= {name: str(home.query(f'SELECT * FROM "{name}"')).encode() for name in views}  # noqa: S608 -- its own views
+    assert [(name, word) for name, text in texts.items() for word in written if word in text] == []
+
+
+def held(exchange, owner):
+    return [item for item in appointments(exchange, owner) if item["booking_key"]]
 
 
 def test_the_password_is_stored_sealed_and_in_a_file_of_the_owner_alone(home, exchange):
