@@ -106,8 +106,10 @@ class EntryBook(Protocol):
     def save(self, entries: Sequence[Entry]) -> None:
         """Write entries as they were read back; no attempt, so no row in ``changes``."""
 
-    def taken_by_others(self, calendar_id: int, booking_key: str, window: Window, since: datetime) -> bool:
-        """Tell whether another booking's entry may lie in this window, although a reading at ``since`` need not show it.
+    def taken_by_others(self, calendar_ids: Collection[int], booking_key: str, window: Window, since: datetime) -> bool:
+        """Tell whether another booking's entry in one of these calendars may lie in this window unseen.
+
+        A reading at ``since`` need not show it.
 
         Those that are ``intended`` or ``unknown`` count, and those that were written after the reading.
         """

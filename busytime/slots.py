@@ -90,9 +90,7 @@ class Slots:
         free = free and all(self._is_free(reading, calendar_id, slot, entries) for calendar_id in slot.page.busy)
         # What another attempt has just written, or may have, no reading needs to show.
         places = (self._desk.calendar.id, *slot.page.busy)
-        taken = self._desk.book.taken_by_others
-        key, since = slot.booking.key, reading.at
-        free = free and not any(taken(place, key, slot.window, since) for place in places)
+        free = free and not self._desk.book.taken_by_others(places, slot.booking.key, slot.window, reading.at)
         return None if free else (Reason.SLOT_TAKEN, None)
 
     def _is_free(self, reading: _Reading, calendar_id: int, slot: Slot, entries: Sequence[Entry]) -> bool:

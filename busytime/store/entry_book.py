@@ -116,8 +116,7 @@ class StoredEntryBook:
         """Write entries as they were read back; one at which another attempt has begun meanwhile stays as it is."""
         if entries:
             with self._store.write() as unit:
-                for entry in entries:
-                    unit.entries.save(entry, self._run, unit.instant)
+                unit.entries.save(entries, self._run, unit.instant)
 
     def save_read(self, after: Sequence[Entry], *, before: Sequence[Entry]) -> int:
         """Write entries as they were read back without a claim, but only those that still stand as they did before.
@@ -131,10 +130,10 @@ class StoredEntryBook:
             pairs = zip(after, before, strict=True)
             return sum(unit.entries.write(entry, self._run, unit.instant, before=old) for entry, old in pairs)
 
-    def taken_by_others(self, calendar_id: int, booking_key: str, window: Window, since: datetime) -> bool:
-        """Tell whether another booking's entry may lie in a window unseen."""
+    def taken_by_others(self, calendar_ids: Collection[int], booking_key: str, window: Window, since: datetime) -> bool:
+        """Tell whether another booking's entry in one of these calendars may lie in a window unseen."""
         with self._store.read() as unit:
-            return unit.entries.taken_by_others(calendar_id, booking_key, window, since)
+            return unit.entries.taken_by_others(calendar_ids, booking_key, window, since)
 
     def known_revisions(self, keys: Collection[str]) -> dict[str, int]:
         """Return the highest known revision of each known booking."""
