@@ -5,7 +5,7 @@ saves work.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -46,7 +46,7 @@ _NOTED = (
 
 @dataclass(frozen=True, slots=True)
 class BookingRow:
-    """One row, and what is to be thought of it.
+    """One row, and what is to be thought of it. Its representation shows nothing that its author wrote.
 
     Args:
         id: Its surrogate key.
@@ -56,7 +56,7 @@ class BookingRow:
     """
 
     id: int
-    values: Mapping[str, object]
+    values: Mapping[str, object] = field(repr=False)
     notes: Mapping[str, object]
     found: Booking | BookingFault
 

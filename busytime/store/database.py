@@ -43,13 +43,17 @@ def open_engine(url: str) -> Engine:
         raise ConfigurationError("BUSYTIME_DATABASE_URL has a password with @ in it: write it percent-encoded, @ as %40.")
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+        # An error shows the statement, and would show what guests wrote besides.
+        engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if backend == "postgresql":
         return create_engine(
-            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args={"connect_timeout": 10}
+            parsed.set(drivername="postgresql+psycopg"),
+            hide_parameters=True,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 10},
         )
     raise ConfigurationError(f"BUSYTIME_DATABASE_URL names {backend}; busytime runs on SQLite and PostgreSQL.")
 

@@ -1,10 +1,12 @@
 """Bookings in the database: taken in once, and read whatever other programs wrote beside them."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text, update
+from sqlalchemy.exc import IntegrityError
 
 from busytime.bookings import BookingState, ChangedBy
 from busytime.errors import Reason
@@ -337,3 +339,14 @@ def test_no_check_of_the_table_keeps_an_insert_out(write_sql, rows, engine):
     assert len(rows(bookings)) == 1
     with engine.connect().execution_options(writer=True) as connection, connection.begin():
         connection.execute(update(bookings).values(title="x" * 100_000, booked_at=MONDAY + timedelta(days=1)))
+
+
+def test_neither_a_row_nor_an_error_shows_what_a_guest_wrote(take, store, engine):
+    take(replace(booking(), title="Zwiebelturm", body="Quarkkeulchen", guests=("Gus",)))
+    with store.read() as unit:
+        assert "BK-1" in repr(unit.bookings._rows(["BK-1"]))
+        assert not {"Zwiebel", "Quark", "Gus"} & set(re.findall("Zwiebel|Quark|Gus", repr(unit.bookings._rows(["BK-1"]))))
+    with engine.connect() as connection, pytest.raises(IntegrityError) as caught:
+        connection.execute(bookings.insert().values(booking_key=None, revision=1, title="Zwiebelturm"))
+    assert "INSERT" in str(caught.value)
+    assert "[SQL parameters hidden" in str(caught.value)
