@@ -254,3 +254,18 @@ def test_status_counts_entries_and_says_where_to_look(desk, exchange):
     text = spared(desk.home.call("status").ended(3).out)
     assert "Entries: 2 in the calendar, 2 conflict." in text
     assert "busytime bookings list" in text
+
+
+def test_a_server_that_answers_nobody_is_status_1_and_the_next_push_goes_on(desk, exchange):
+    desk.take(booking("B1", at(9)))
+    exchange.control("POST", "/faults", {"kind": "http_503", "operation": "*"})
+
+    result = desk.home.call("push", "--json").ended(1)
+
+    told = result.json
+    assert (told["status"], told["reason"]) == ("failed", "server_unreachable")
+    assert {(it["outcome"], it["reason"]) for it in told["changes"]} == {("failed", "server_unreachable")}
+    assert "Failed" in result.err
+    exchange.control("DELETE", "/faults")
+    assert {it["outcome"] for it in desk.push()["changes"]} == {"applied"}
+    assert desk.held() == [("B1", at(9))]
