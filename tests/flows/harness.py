@@ -154,10 +154,15 @@ class Home:
         """Harvest inside this process, as JSON."""
         return self.call("harvest", "--json", *args, clock=clock)
 
+    @property
+    def database_address(self) -> str:
+        """Where the home keeps its tables, as SQLAlchemy wants it."""
+        address = self.more.get("BUSYTIME_DATABASE_URL", f"sqlite:///{self.path / 'busytime.db'}")
+        return address.replace("postgresql://", "postgresql+psycopg://")
+
     def query(self, statement: str, **values: Any) -> list[Any]:
         """Ask the home's database."""
-        address = self.more.get("BUSYTIME_DATABASE_URL", f"sqlite:///{self.path / 'busytime.db'}")
-        engine = create_engine(address.replace("postgresql://", "postgresql+psycopg://"))
+        engine = create_engine(self.database_address)
         try:
             with engine.connect() as connection:
                 return list(connection.execute(text(statement), values).all())
