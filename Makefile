@@ -47,6 +47,7 @@ check: lint types test  ## what CI runs
 
 bench: $(DEV_READY)  ## the benchmark tables
 	@$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python -m tests.benchmarks.pushing
 
 proofs: $(DEV_READY)  ## the long proofs with real processes and signals
 	@$(BIN)/python -m pytest tests/proofs

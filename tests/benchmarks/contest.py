@@ -64,7 +64,7 @@ def contest(calendars: int) -> Iterator[Contest]:
         running_sandbox("--owners", str(calendars), "--warm") as sandbox,
     ):
         directory = Path(name)
-        _leave_settings_out(directory)
+        leave_settings_out(directory)
         window = harvest_window(datetime.now(UTC), Settings.model_fields["horizon_days"].default)
         owners = tuple(f"owner{number:04}@corp.example" for number in range(1, calendars + 1))
         facts = Facts(sandbox.ews_url, sandbox.ca_file, sandbox.email, sandbox.password, owners, window.start, window.end)
@@ -72,7 +72,7 @@ def contest(calendars: int) -> Iterator[Contest]:
         yield Contest(facts, directory)
 
 
-def _leave_settings_out(directory: Path) -> None:
+def leave_settings_out(directory: Path) -> None:
     """Measure the defaults: no setting of the user's reaches a contender."""
     for name in [name for name in os.environ if name.startswith(("BUSYTIME_", "PREFECT_"))]:
         del os.environ[name]
