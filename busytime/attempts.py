@@ -117,9 +117,11 @@ class Attempts:
         """
         try:
             self._desk.remove(item_id)
-        except (AmbiguousWriteError, SkippableError) as error:
-            outcome = Outcome.UNKNOWN if isinstance(error, AmbiguousWriteError) else Outcome.FAILED
-            return self.end(task, outcome, _after(task.entry, EntryState.UNKNOWN, error))
+        except AmbiguousWriteError as error:
+            lost = _after(task.entry, EntryState.UNKNOWN, error, Reason.ANSWER_LOST)
+            return self.end(task, Outcome.UNKNOWN, lost)
+        except SkippableError as error:
+            return self.end(task, Outcome.FAILED, _after(task.entry, EntryState.UNKNOWN, error))
         ending = self._ending(task, Outcome.APPLIED, task.entry, None)
         self._desk.book.conclude(replace(ending, kind=ChangeKind.CANCEL, reason=None, detail="late_twin"))
         return None
