@@ -8,7 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from busytime.bookings import Entry, EntryState
-from busytime.errors import BusyTimeError, FatalError
+from busytime.errors import BusyTimeError, FatalError, SpoiltAnswerError
 from busytime.model import Window
 from busytime.outcomes import EntriesRead
 from busytime.owner_changes import read_entries_back
@@ -66,8 +66,7 @@ def read_back_batch(batch: ReadBackBatch) -> EntriesRead:
     step = Step(office, batch.run_id, "read_back_batch", batch.number, len(batch.entries))
     read: list[Entry] = []
     try:
-        for entries in batch.entries:
-            read += read_calendar_back(office, batch, entries)
+        read_calendars_back(office, batch, read)
     except BusyTimeError as error:
         step.note(error)
         if isinstance(error, FatalError) or not is_last_word(error):
@@ -75,6 +74,23 @@ def read_back_batch(batch: ReadBackBatch) -> EntriesRead:
         return EntriesRead(_count(read), error)
     step.note()
     return EntriesRead(_count(read))
+
+
+def read_calendars_back(office: Workspace, batch: ReadBackBatch, changed: list[Entry]) -> None:
+    """Read all calendars of a batch back; an ill mailbox costs its own entries alone.
+
+    Raises:
+        SpoiltAnswerError: One was ill; all others were read.
+        RetriableError, FatalError: The server as a whole gave no answer.
+    """
+    spoilt: SpoiltAnswerError | None = None
+    for entries in batch.entries:
+        try:
+            changed += read_calendar_back(office, batch, entries)
+        except SpoiltAnswerError as error:
+            spoilt = error
+    if spoilt is not None:
+        raise spoilt
 
 
 def read_calendar_back(office: Workspace, batch: ReadBackBatch, entries: Sequence[Entry]) -> list[Entry]:
