@@ -27,6 +27,7 @@ _path: Any = etree.XPath
 _EVENT = "m:FreeBusyView/t:CalendarEventArray/t:CalendarEvent"
 _TEXTS = _path(f"{_EVENT}/*/text()", namespaces=NAMESPACES, smart_strings=False)
 _COUNT = _path(f"count({_EVENT})", namespaces=NAMESPACES)
+_IN_ORDER = _path(f"count({_EVENT}/t:StartTime/following-sibling::*[1][self::t:EndTime])", namespaces=NAMESPACES)
 _EVENTS = _path(_EVENT, namespaces=NAMESPACES)
 
 _RESPONSE = f"{{{MESSAGES}}}FreeBusyResponse"
@@ -118,7 +119,7 @@ def _read_events(response: Element, instants: InstantCache) -> BusyAnswer:
     if count >= MOST_APPOINTMENTS:
         return Unanswered(Reason.TOO_MANY_APPOINTMENTS)
     texts: list[str] = _TEXTS(response)
-    if len(texts) == 3 * count:
+    if len(texts) == 3 * count == 3 * int(_IN_ORDER(response)):
         try:
             # Start, end and status in turn, as the schema orders them. Anything else in their place is no
             # instant or no status, or is not in order, and goes the careful way.

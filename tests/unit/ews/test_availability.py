@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from busytime.errors import Reason
@@ -145,6 +145,14 @@ ODD = st.lists(PARTS, max_size=4).map(lambda parts: "<t:CalendarEvent>" + "".joi
 SOUP = st.lists(st.one_of(WHOLE, WHOLE, ODD), max_size=6)
 
 
+@example(
+    [
+        (
+            "<t:CalendarEvent><t:StartTime>2026-11-24T09:00:00</t:StartTime><t:StartTime>2026-11-24T10:00:00Z</t:StartTime>"
+            "<t:BusyType>Busy</t:BusyType></t:CalendarEvent>"
+        )
+    ]
+)
 @given(SOUP)
 def test_soup_never_invents_free_time(events):
     answer = read(response("".join(events)))
