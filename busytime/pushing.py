@@ -37,11 +37,6 @@ _TRIES = 3
 _PATIENCE_SECONDS = 20.0
 _PAUSE_SECONDS = 0.1
 
-#: Without an item's id, these were never sent, or are known to have had no effect.
-_NOTHING_THERE = frozenset(
-    {EntryState.WANTED, EntryState.CONFLICT, EntryState.BLOCKED, EntryState.WAITING_FOR_LOG_ON, EntryState.CANCELLED}
-)
-
 
 def push_calendar(
     desk: PushDesk,
@@ -182,8 +177,9 @@ class _Chunk:
             SkippableError: The folder does not tell.
         """
         marker = self._desk.marker(entry.booking_key)
-        if entry.item_id is None and entry.state in _NOTHING_THERE:
-            # Only a forgotten attempt can have left an item; where it would matter, the fresh reading shows it.
+        if entry.item_id is None and entry.intent is None:
+            # Nothing was ever sent. Only a forgotten attempt can have left an item; where it would matter, the fresh
+            # reading shows it.
             return sort_out([item for item in self._slots.items() if item.marker_key == marker], entry)
         stored = self._desk.read(entry.item_id) if entry.item_id is not None and not entry.lost else None
         if stored is not None and stored.marker_key == marker:
@@ -278,13 +274,14 @@ class _Chunk:
 
 
 def _as_found(entry: Entry, found: Sighting) -> Entry:
-    """Return the entry as the calendar shows it."""
-    ours = found.ours
-    if ours is None:
-        return replace(entry, item_id=None, change_key=None, reason=None, detail=None)
-    window = Window(ours.start, ours.end) if ours.end > ours.start else entry.window
+    """Return the entry as the calendar shows it; what a lost answer left behind has been looked up by now."""
+    ours, state = found.ours, EntryState.WANTED if entry.lost else entry.state
     reason = Reason.COPIED_BY_OWNER if found.copies else None
-    return replace(entry, item_id=ours.item_id, change_key=ours.name.change_key, window=window, reason=reason, detail=None)
+    entry = replace(entry, state=state, reason=reason, detail=None)
+    if ours is None:
+        return replace(entry, item_id=None, change_key=None)
+    window = Window(ours.start, ours.end) if ours.end > ours.start else entry.window
+    return replace(entry, item_id=ours.item_id, change_key=ours.name.change_key, window=window)
 
 
 def _may_create(change: PlannedChange) -> bool:
