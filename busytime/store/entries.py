@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Select, Table, and_, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Insert, Select, Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from busytime.bookings import LOST, CalendarItem, ChangeKind, Ending, Entry, EntryState, Intent
@@ -85,24 +85,22 @@ class EntryRepository:
 
     def add_change(self, ending: Ending, run_id: int, instant: datetime) -> None:
         """Note how an attempt ended, once: what is noted stays, however often it is told."""
-        window, before = _times(ending.window), _times(ending.before, "before_")
-        statement = self._insert(changes).values(
-            run_id=run_id,
-            entry_id=ending.entry.id,
-            attempt_id=ending.attempt_id,
-            booking_key=ending.entry.booking_key,
-            calendar_id=ending.entry.calendar_id,
-            change=ending.kind,
-            revision=ending.revision,
-            outcome=ending.outcome,
-            reason=ending.reason,
-            error_code=ending.detail,
-            intended_at=ending.intended_at,
-            finished_at=instant,
-            **window,
-            **before,
-        )
-        self._connection.execute(statement.on_conflict_do_nothing(index_elements=["attempt_id"]))
+        row = {
+            "run_id": run_id,
+            "entry_id": ending.entry.id,
+            "attempt_id": ending.attempt_id,
+            "booking_key": ending.entry.booking_key,
+            "calendar_id": ending.entry.calendar_id,
+            "change": ending.kind,
+            "revision": ending.revision,
+            "outcome": ending.outcome,
+            "reason": ending.reason,
+            "error_code": ending.detail,
+            "intended_at": ending.intended_at,
+            "finished_at": instant,
+        }
+        windows = _times(ending.window) | _times(ending.before, "before_")
+        self._connection.execute(_ADD_CHANGE[self._connection.dialect.name], row | windows)
 
     def adopt(self, found: Sequence[tuple[int, CalendarItem, str]], run_id: int | None, instant: datetime) -> None:
         """Believe calendars: each item is the entry of its booking, whatever the tables held of it.
@@ -203,6 +201,10 @@ def _taken_by_others() -> Select[tuple[int]]:
 # They run for every entry, and to put them together costs more than to run them.
 _TAKEN_BY_OTHERS = _taken_by_others()
 _WRITE = update(entries).where(entries.c.id == bindparam("entry_id"))
+_ADD_CHANGE: dict[str, Insert] = {
+    "postgresql": postgresql.insert(changes).on_conflict_do_nothing(index_elements=["attempt_id"]),
+    "sqlite": sqlite.insert(changes).on_conflict_do_nothing(index_elements=["attempt_id"]),
+}
 _SAVE = _WRITE.where(entries.c.attempt_id.is_not_distinct_from(bindparam("last_attempt")))
 
 
