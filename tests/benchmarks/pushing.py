@@ -8,7 +8,7 @@ import argparse
 import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from statistics import median
@@ -72,6 +72,7 @@ class Ring:
     exchange: RunningSandbox
     prefect_api: str
     pages: int
+    latency_ms: float
 
     def run(self, name: str, *, doubled: bool) -> Pushed:
         """Let a contender enter new bookings into calendars of its own, and check what it did."""
@@ -81,15 +82,13 @@ class Ring:
             home = Home(Path(directory) / "home", self.exchange, self.prefect_api)
             if name in _OURS:
                 load.import_into(home, facts)
-            before = self._log(0)[-1:]
-            told = Facts(**{key: getattr(facts, key) for key in facts.__slots__} | {"owners": load.targets})
-            measured = Measured(**self.contest.run(name, facts=told, home=home.path))
-        requests = Counter(it["operation"] for it in self._log(before[0]["n"] if before else 0))
+            before = self.exchange.log()[-1]["n"]
+            self.exchange.control("POST", "/limits", {"latency_ms": self.latency_ms})
+            measured = Measured(**self.contest.run(name, facts=replace(facts, owners=load.targets), home=home.path))
+            self.exchange.control("POST", "/limits", {"latency_ms": 0})
+        requests = Counter(it["operation"] for it in self.exchange.log(before))
         load.check(self.exchange, facts)
         return Pushed(len(load.targets) * len(slots(facts)), measured, requests)
-
-    def _log(self, since: int) -> list[dict[str, object]]:
-        return self.exchange.log(since)
 
 
 def main() -> None:
@@ -97,12 +96,13 @@ def main() -> None:
     options.add_argument("--pages", type=int, default=25)
     options.add_argument("--each", type=int, default=40, help="bookings of each page; an even number")
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--latency-ms", type=float, default=0.0, help="how long the server takes for each request")
     chosen = options.parse_args()
     with TemporaryDirectory(prefix="busytime-bench-") as directory, running_sandbox("--owners", "1") as exchange:
         leave_settings_out(Path(directory))
         contest = Contest(_facts(exchange, chosen.each), Path(directory))
         with prefect_server(Path(directory) / "prefect"):
-            ring = Ring(contest, exchange, os.environ["PREFECT_API_URL"], chosen.pages)
+            ring = Ring(contest, exchange, os.environ["PREFECT_API_URL"], chosen.pages, chosen.latency_ms)
             for doubled in (False, True):
                 show(chosen, _rounds(ring, chosen.rounds, doubled=doubled), doubled=doubled)
 
@@ -126,12 +126,13 @@ def _facts(exchange: RunningSandbox, each: int) -> Facts:
 def show(chosen: argparse.Namespace, results: Mapping[str, Sequence[Pushed]], *, doubled: bool) -> None:
     """Print the middle one of each contender's rounds, and what the requests were."""
     screen = Console(width=130, highlight=False)
-    calendars = "a main, an additional and a busy calendar" if doubled else "a main and a busy calendar"
+    calendars = "main, additional and busy" if doubled else "main and busy"
     bookings, entries = chosen.pages * chosen.each, results[LOOP][0].entries
-    title = (
-        f"{bookings} new bookings on {chosen.pages} pages with {calendars}, {entries} entries; medians of {chosen.rounds} rounds"
+    screen.print(
+        f"{bookings} new bookings on {chosen.pages} pages with {calendars} calendars: {entries} entries. The server takes "
+        f"{chosen.latency_ms:g} ms for each request; medians of {chosen.rounds} rounds."
     )
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column("contender", no_wrap=True)
     for heading in ("entries/s", "slowest-fastest", "processor ms/entry", "requests/entry"):
         table.add_column(heading, justify="right")
