@@ -1,7 +1,7 @@
 """Takes in the shared fixtures."""
 
 from tests.flows.fixtures import clock, exchange, home, person, prefect_api, prefect_home, shared_exchange, usual_limits
-from tests.flows.pushing import connected_home, diary
+from tests.flows.pushing import connected_home, diary, scene_diary
 
 __all__ = [
     "clock",
@@ -12,6 +12,7 @@ __all__ = [
     "person",
     "prefect_api",
     "prefect_home",
+    "scene_diary",
     "shared_exchange",
     "usual_limits",
 ]

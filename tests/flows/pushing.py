@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from busytime.outcomes import HarvestOutcome, PushOutcome, ResyncOutcome
 from tests.flows.harness import Home, MovedClock, appointments
 from tests.sandbox_fixture import RunningSandbox
 
+_numbers = itertools.count(1)
 WRITES = ("CreateItem", "UpdateItem", "DeleteItem")
 #: Longer than what was read back stays believed.
 LATER = timedelta(hours=2)
@@ -77,6 +79,12 @@ class Diary:
 
     home: Home
     exchange: RunningSandbox
+
+    def person(self) -> str:
+        """Make an owner of this home alone, with an empty calendar that is shared."""
+        address = f"owner-of-entries{next(_numbers)}@corp.example"
+        self.exchange.control("POST", "/mailbox", {"owner": address, "kind": "person"})
+        return address
 
     def pages(self, *pages: list[str], calendars: Sequence[str] = ()) -> None:
         """Import a roster of booking pages."""
@@ -149,7 +157,7 @@ class Diary:
         """Write in the home's database, as nobody should."""
         from sqlalchemy import create_engine, text
 
-        engine = create_engine(f"sqlite:///{self.home.path / 'busytime.db'}")
+        engine = create_engine(self.home.database_address)
         try:
             with engine.begin() as connection:
                 assert connection.execute(text(statement), values).rowcount > 0
@@ -189,3 +197,13 @@ def diary(home: Home, connected_home: Path) -> Diary:
     """A connected home of this test alone; each has the same name in markers, so a test needs people of its own."""
     shutil.copytree(connected_home, home.path)
     return Diary(home, home.exchange)
+
+
+@pytest.fixture(scope="module")
+def scene_diary(
+    tmp_path_factory: pytest.TempPathFactory, connected_home: Path, shared_exchange: RunningSandbox, prefect_api: str
+) -> Diary:
+    """A connected home for one scene that many tests look at and none changes: a flow for each would take minutes."""
+    home = Home(tmp_path_factory.mktemp("scene") / "home", shared_exchange, prefect_api)
+    shutil.copytree(connected_home, home.path)
+    return Diary(home, shared_exchange)

@@ -24,7 +24,7 @@ def pair(diary, person):
 
 
 def test_booking_stands_in_its_owners_own_folders_and_nowhere_else(diary, exchange, pair):
-    diary.take(booked("BK-1", at(9), location="Room 1", body="Bring a pen", guests=("Guest",)))
+    diary.take(booked("BK-1", at(9)))
     pushed = diary.push()
     assert pushed.status == DONE
     assert pushed.changes == {("BK-1", calendar): ("create", "applied", None) for calendar in pair}
@@ -33,17 +33,6 @@ def test_booking_stands_in_its_owners_own_folders_and_nowhere_else(diary, exchan
     assert [item for item in own if item["booking_key"]] == []
     assert diary.entries() == {("BK-1", calendar): ("present", None) for calendar in pair}
     assert diary.home.query("SELECT COUNT(*) FROM entries WHERE verified_at IS NULL") == [(0,)]
-
-
-def test_item_is_busy_and_carries_installation_key_and_revision(diary, exchange, pair):
-    diary.take(booked("BK-1", at(9), revision=7))
-    diary.push()
-    ((installation,),) = diary.home.query("SELECT installation_id FROM installation")
-    for calendar in pair:
-        (item,) = diary.items(calendar)
-        assert (item["status"], item["subject"], item["is_private"]) == ("Busy", "Intro call", False)
-        assert (item["marker"], item["revision"]) == (f"{installation}/BK-1", "7")
-        assert item["creator"] == exchange.email
 
 
 def shown(exchange, item_id, *fields):
@@ -59,12 +48,16 @@ def shown(exchange, item_id, *fields):
         client.close()
 
 
-def test_item_has_the_pages_time_zone_its_texts_and_no_reminder(diary, exchange, pair):
-    diary.take(booked("BK-1", at(9), location="Room 1", body="Bring a pen", guests=("Guest One",)))
+def test_item_is_busy_and_has_marker_texts_and_the_pages_time_zone_and_no_reminder(diary, exchange, pair):
+    diary.take(booked("BK-1", at(9), revision=7, location="Room 1", body="Bring a pen", guests=("Guest One",)))
     diary.push()
+    ((installation,),) = diary.home.query("SELECT installation_id FROM installation")
     fields = ("item:Body", "item:ReminderIsSet", "calendar:Location", "calendar:StartTimeZone", "calendar:EndTimeZone")
     for calendar in pair:
         (item,) = diary.items(calendar)
+        assert (item["status"], item["subject"], item["is_private"]) == ("Busy", "Intro call", False)
+        assert (item["marker"], item["revision"]) == (f"{installation}/BK-1", "7")
+        assert item["creator"] == exchange.email
         answer = shown(exchange, item["id"], *fields)
         assert {one.get("Id") for one in answer.all(".//t:StartTimeZone | .//t:EndTimeZone")} == {"W. Europe Standard Time"}
         assert answer.texts(".//t:ReminderIsSet") == ["false"]

@@ -61,15 +61,14 @@ def test_server_that_wants_fewer_mailboxes_is_given_fewer(diary, exchange, perso
     assert [len(diary.ours(owner)) for owner in owners] == [1, 1, 2]
 
 
-def test_thousand_bookings_of_one_mailbox_cost_few_requests_and_are_read_back_by_the_hundred(diary, person):
+def test_hundreds_of_bookings_cost_few_more_requests_than_writes_and_are_read_back_by_the_hundred(diary, person):
     main = person()
     diary.pages(booking_page(main))
-    diary.take(*(booked(f"BK-{number}", at(0) + number * timedelta(minutes=30)) for number in range(1000)))
+    diary.take(*(booked(f"BK-{number}", at(0) + number * timedelta(minutes=30)) for number in range(210)))
     mark = diary.mark()
     assert diary.push().status == "completed"
-    assert len(diary.ours(main)) == 1000
-    assert len(diary.requests(mark, *WRITES)) == 1000
-    assert len(diary.requests(mark)) <= 1200
+    assert len(diary.ours(main)) == len(diary.requests(mark, *WRITES)) == 210
+    assert len(diary.requests(mark)) <= 1.2 * 210
     mark = diary.mark()
     diary.harvest()
-    assert len(diary.requests(mark, "GetItem")) == 10
+    assert len(diary.requests(mark, "GetItem")) == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,154 +11,154 @@ from tests.flows.permitting import grant, revoke
 from tests.flows.pushing import WRITES, again, at, booked, booking_page, slot
 
 TAKEN = ("create", "conflict", "slot_taken")
+APPLIED = ("create", "applied", None)
+STATES = ("unknown", "intended")
 
 
-def test_taken_main_calendar_is_a_conflict_until_it_is_free(diary, exchange, person):
-    main, additional = person(), person()
-    diary.pages(booking_page(main, [additional]))
-    theirs = book(exchange, main, at(9, 15), 60)
-    diary.take(booked("BK-1", at(9)))
+NAMES = ("taken", "default", "sub", "edges", "lenient", "closed", "hidden", "moving", "strange", "double", "series", *STATES)
+
+
+@pytest.fixture(scope="module")
+def scene(scene_diary):
+    """Three pushes for many pages: slots are taken, then free, and what was lost in between is looked up in the second."""
+    diary = scene_diary
+    main, other = ({name: diary.person() for name in NAMES} for _ in range(2))
+    seen = SimpleNamespace(diary=diary, main=main, other=other)
+    furnish(seen)
     mark = diary.mark()
-    pushed = diary.push()
-    assert pushed.status == "completed_with_failures"
-    assert pushed.changes == {("BK-1", main): TAKEN, ("BK-1", additional): TAKEN}
-    assert diary.requests(mark, *WRITES) == []
-    assert diary.entries()["BK-1", main] == ("conflict", "slot_taken")
-
-    exchange.control("DELETE", f"/appointments/{theirs}")
-    assert diary.push().status == "completed"
-    assert [diary.ours(calendar) for calendar in (main, additional)] == [{"BK-1": slot(at(9))}] * 2
-    assert diary.entries()["BK-1", main] == ("present", None)
+    seen.first, seen.first_writes, seen.first_entries = diary.push(), diary.requests(mark, *WRITES), diary.entries()
+    change(seen)
+    seen.second, seen.second_entries = diary.push(), diary.entries()
+    seen.third = diary.push()
+    return seen
 
 
-@pytest.mark.parametrize("folder", ["", "Projects"])
-def test_taken_busy_calendar_is_a_conflict(diary, exchange, person, folder):
-    main, other = person(), person()
-    if folder:
-        exchange.control("POST", "/calendars", {"owner": other, "folder": folder})
-    diary.pages(booking_page(main, busy=[f"{other}/{folder}".rstrip("/")]))
-    book(exchange, other, at(9), 30, folder=folder, status="tentative")
-    diary.take(booked("TAKEN", at(9, 15)), booked("NEXT", at(9, 45)))
-    pushed = diary.push()
-    assert pushed.changes["TAKEN", main] == TAKEN
-    assert diary.ours(main) == {"NEXT": slot(at(9, 45))}
+def furnish(scene):
+    """Make pages, take some of their slots, and book on all of them."""
+    diary, exchange, main, other = scene.diary, scene.diary.exchange, scene.main, scene.other
+    for name in ("sub", "hidden"):
+        exchange.control("POST", "/calendars", {"owner": other[name], "folder": "Projects"})
+    diary.pages(
+        booking_page(main["taken"], [other["taken"]], name="taken"),
+        *(booking_page(main[it], busy=[other[it]], name=it) for it in ("default", "closed")),
+        *(booking_page(main[it], busy=[f"{other[it]}/Projects"], name=it) for it in ("sub", "hidden")),
+        *(booking_page(main[it], [other[it]], [other[it]], name=it) for it in ("moving", "strange")),
+        *(booking_page(main[it], name=it) for it in ("edges", "double", "series", *STATES)),
+        booking_page(main["lenient"], busy=[other["lenient"]], name="lenient", allow_conflicts=True),
+        booking_page(main["double"], name="rival"),
+    )
+    scene.theirs = book(exchange, main["taken"], at(9, 15))
+    book(exchange, other["default"], at(9), 30, status="tentative")
+    book(exchange, other["sub"], at(9), 30, folder="Projects")
+    book(exchange, main["edges"], at(8), 60)
+    book(exchange, main["edges"], at(9, 30), 60)
+    book(exchange, main["edges"], at(9), 30, status="free")
+    for owner in (main["lenient"], other["lenient"]):
+        book(exchange, owner, at(9))
+    book(exchange, main["series"], at(9, days=3), rrule="FREQ=DAILY;INTERVAL=2;COUNT=5")
+    revoke(exchange, other["closed"])
+    revoke(exchange, other["hidden"], "Projects")
+    diary.take(*(booked(it, at(9), page=it) for it in ("taken", "edges", "lenient", "closed", "hidden", "double")))
+    diary.take(*(booked(it, at(9), 60, page=it) for it in ("moving", "strange")))
+    diary.take(*(booked(f"{it}-taken", at(9, 15), page=it) for it in ("default", "sub")))
+    diary.take(*(booked(f"{it}-next", at(9, 45), page=it) for it in ("default", "sub")))
+    diary.take(booked("rival", at(9, 15), page="rival"), *(booked(f"{it}-lost", at(9, 15), page=it) for it in STATES))
+    diary.take(booked("series-taken", at(9, days=5), page="series"), booked("series-free", at(9, days=6), page="series"))
 
 
-def test_appointment_that_is_free_or_ends_when_the_booking_starts_takes_nothing(diary, exchange, person):
-    main = person()
-    diary.pages(booking_page(main))
-    book(exchange, main, at(8), 60)
-    book(exchange, main, at(9, 30), 60)
-    book(exchange, main, at(9), 30, status="free")
-    diary.take(booked("BK-1", at(9)))
-    diary.push()
-    assert diary.ours(main) == {"BK-1": slot(at(9))}
+def change(scene):
+    """Free slots and take others, lose entries out of sight, and book into their slots."""
+    diary, exchange = scene.diary, scene.diary.exchange
+    exchange.control("DELETE", f"/appointments/{scene.theirs}")
+    grant(exchange, scene.other["closed"], "Reviewer")
+    grant(exchange, scene.other["hidden"], "Reviewer", "Projects")
+    book(exchange, scene.other["strange"], at(9), 60)
+    for state in STATES:
+        # Its request may still take effect: the calendar does not show it, and nobody has looked it up yet.
+        (item,) = diary.items(scene.main[state])
+        exchange.control("DELETE", f"/appointments/{item['id']}")
+        lost = "UPDATE entries SET state = :state, attempt_id = 'of a dead process ' || :state WHERE booking_key = :key"
+        diary.change(lost, state=state, key=f"{state}-lost")
+    diary.take(*(again(booked(it, at(9), page=it), at(9, 30), 60) for it in ("moving", "strange")))
+    diary.take(*(booked(it, at(9), page=it) for it in STATES))
 
 
-def test_page_that_allows_conflicts_is_written_over_what_is_there(diary, exchange, person):
-    main, other = person(), person()
-    diary.pages(booking_page(main, busy=[other], allow_conflicts=True))
-    book(exchange, main, at(9))
-    book(exchange, other, at(9))
-    diary.take(booked("BK-1", at(9)))
-    assert diary.push().status == "completed"
-    assert diary.ours(main) == {"BK-1": slot(at(9))}
+def test_taken_main_calendar_is_a_conflict_in_all_calendars_of_the_booking(scene):
+    places = [("taken", scene.main["taken"]), ("taken", scene.other["taken"])]
+    assert [scene.first.changes[place] for place in places] == [TAKEN] * 2
+    assert [scene.first_entries[place] for place in places] == [("conflict", "slot_taken")] * 2
+    assert not {scene.main["taken"], scene.other["taken"]} & {mailbox for _, mailbox in scene.first_writes}
+    assert scene.first.status == "completed_with_failures"
 
 
-def test_booking_is_not_in_its_own_way_when_it_moves_by_half_its_length(diary, person):
-    main, other = person(), person()
+def test_conflict_that_is_over_is_written_by_the_next_push(scene):
+    for calendar in (scene.main["taken"], scene.other["taken"]):
+        assert scene.diary.ours(calendar) == {"taken": slot(at(9))}
+        assert scene.second_entries["taken", calendar] == ("present", None)
+
+
+@pytest.mark.parametrize("place", ["default", "sub"])
+def test_taken_busy_calendar_is_a_conflict(scene, place):
+    assert scene.first.changes[f"{place}-taken", scene.main[place]] == TAKEN
+    assert scene.diary.ours(scene.main[place]) == {f"{place}-next": slot(at(9, 45))}
+
+
+def test_appointment_that_is_free_or_touches_the_slot_takes_nothing(scene):
+    assert scene.first.changes["edges", scene.main["edges"]] == APPLIED
+
+
+def test_page_that_allows_conflicts_is_written_over_what_is_there(scene):
+    assert scene.first.changes["lenient", scene.main["lenient"]] == APPLIED
+
+
+def test_booking_is_not_in_its_own_way_when_it_moves_by_half_its_length(scene):
     # The other calendar is read for busy time, and has an entry of the booking itself.
-    diary.pages(booking_page(main, [other], [other]))
-    booking = booked("BK-1", at(9), 60)
-    diary.take(booking)
-    assert diary.push().status == "completed"
-    diary.take(again(booking, at(9, 30), 60))
-    assert diary.push().status == "completed"
-    assert [diary.ours(calendar) for calendar in (main, other)] == [{"BK-1": slot(at(9, 30), 60)}] * 2
+    for calendar in (scene.main["moving"], scene.other["moving"]):
+        assert scene.second.changes["moving", calendar] == ("update", "applied", None)
+        assert scene.diary.ours(calendar) == {"moving": slot(at(9, 30), 60)}
 
 
-def test_stranger_of_the_same_time_is_in_the_way_of_a_booking_that_moves(diary, exchange, person):
-    main, other = person(), person()
-    diary.pages(booking_page(main, [other], [other]))
-    booking = booked("BK-1", at(9), 60)
-    diary.take(booking)
-    diary.push()
-    book(exchange, other, at(9), 60)
-    diary.take(again(booking, at(9, 30), 60))
-    assert diary.push().changes["BK-1", main] == ("update", "conflict", "slot_taken")
-    assert diary.ours(main) == {"BK-1": slot(at(9), 60)}
+def test_stranger_of_the_same_time_is_in_the_way_of_a_booking_that_moves(scene):
+    assert scene.second.changes["strange", scene.main["strange"]] == ("update", "conflict", "slot_taken")
+    assert scene.diary.ours(scene.main["strange"]) == {"strange": slot(at(9), 60)}
 
 
-def test_two_bookings_of_one_slot_leave_one_entry(diary, person):
-    main = person()
-    diary.pages(booking_page(main), booking_page(main, name="other"))
-    diary.take(booked("BK-1", at(9)), booked("BK-2", at(9, 15), page="other"))
-    pushed = diary.push()
-    assert (pushed.changes["BK-1", main][1], pushed.changes["BK-2", main]) == ("applied", TAKEN)
-    assert set(diary.ours(main)) == {"BK-1"}
+def test_two_bookings_of_one_slot_leave_one_entry(scene):
+    main = scene.main["double"]
+    assert (scene.first.changes["double", main], scene.first.changes["rival", main]) == (APPLIED, TAKEN)
+    assert set(scene.diary.ours(main)) == {"double"}
 
 
-@pytest.mark.parametrize("state", ["unknown", "intended"])
-def test_another_bookings_entry_that_may_be_there_is_in_the_way(diary, exchange, person, state):
-    main = person()
-    diary.pages(booking_page(main))
-    diary.take(booked("LOST", at(9, 15)))
-    diary.push()
-    # Its request may still take effect: the calendar does not show it, and nobody has looked it up yet.
-    (item,) = diary.items(main)
-    exchange.control("DELETE", f"/appointments/{item['id']}")
-    diary.change("UPDATE entries SET state = :state, attempt_id = 'of a process that died'", state=state)
-    diary.take(booked("BK-1", at(9)))
-    pushed = diary.push()
-    assert pushed.changes["BK-1", main] == TAKEN
-    assert diary.entries()["LOST", main] == ("removed_by_owner", "gone")
-    diary.push()
-    assert diary.ours(main) == {"BK-1": slot(at(9))}
+@pytest.mark.parametrize("state", STATES)
+def test_another_bookings_entry_that_may_be_there_is_in_the_way_until_it_was_looked_up(scene, state):
+    main = scene.main[state]
+    assert scene.second.changes[state, main] == TAKEN
+    assert scene.second_entries[f"{state}-lost", main] == ("removed_by_owner", "gone")
+    assert scene.third.changes[state, main] == APPLIED
+    assert scene.diary.ours(main) == {state: slot(at(9))}
 
 
-@pytest.mark.parametrize("folder", ["", "Projects"])
-def test_busy_calendar_that_cannot_be_read_blocks(diary, exchange, person, folder):
-    main, other = person(), person()
-    if folder:
-        exchange.control("POST", "/calendars", {"owner": other, "folder": folder})
-    revoke(exchange, other, folder)
-    diary.pages(booking_page(main, busy=[f"{other}/{folder}".rstrip("/")]))
-    diary.take(booked("BK-1", at(9)))
-    pushed = diary.push()
-    reason = "folder_not_found" if folder else "no_access"
-    assert pushed.changes == {("BK-1", main): ("create", "refused", reason)}
-    assert diary.entries()["BK-1", main] == ("blocked", reason)
-    grant(exchange, other, "Reviewer", folder)
-    diary.push()
-    assert diary.ours(main) == {"BK-1": slot(at(9))}
+@pytest.mark.parametrize(("place", "reason"), [("closed", "no_access"), ("hidden", "folder_not_found")])
+def test_busy_calendar_that_cannot_be_read_blocks_until_it_can(scene, place, reason):
+    main = scene.main[place]
+    assert scene.first.changes[place, main] == ("create", "refused", reason)
+    assert scene.first_entries[place, main] == ("blocked", reason)
+    assert scene.second.changes[place, main] == APPLIED
 
 
-def test_reading_of_the_slot_is_new_in_each_push(diary, exchange, person):
+def test_series_takes_the_slots_of_its_occurrences_alone(scene):
+    main = scene.main["series"]
+    assert scene.first.changes["series-taken", main] == TAKEN
+    assert scene.first.changes["series-free", main] == APPLIED
+
+
+def test_bookings_of_two_months_share_a_reading_before_and_one_after_for_each_month(diary, person):
     main = person()
     diary.pages(booking_page(main))
-    diary.home.harvest().ended(0)
-    book(exchange, main, at(9))  # no harvest has seen it
-    diary.take(booked("BK-1", at(9)))
-    assert diary.push().changes["BK-1", main] == TAKEN
-
-
-def test_other_days_of_a_series_do_not_matter(diary, exchange, person):
-    main = person()
-    diary.pages(booking_page(main))
-    body = {"start": at(9, days=3).isoformat(), "end": at(10, days=3).isoformat(), "subject": "Zanderfall"}
-    exchange.control("POST", "/appointments", {"owner": main, **body, "rrule": "FREQ=DAILY;INTERVAL=2;COUNT=5"})
-    diary.take(booked("TAKEN", at(9, days=5)), booked("FREE", at(9, days=6)))
-    pushed = diary.push()
-    assert pushed.changes["TAKEN", main] == TAKEN
-    assert diary.ours(main) == {"FREE": slot(at(9, days=6))}
-
-
-def test_hundreds_of_bookings_over_months_share_few_readings(diary, person):
-    main = person()
-    diary.pages(booking_page(main))
-    first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
-    diary.take(*(booked(f"BK-{day}", first + timedelta(days=day)) for day in range(40)))
+    diary.take(*(booked(f"BK-{days}", at(9, days=days)) for days in range(2, 59, 7)))
+    diary.push()
+    diary.take(*(booked(f"MORE-{days}", at(11, days=days)) for days in range(2, 59, 7)))
     mark = diary.mark()
     diary.push()
-    assert len(diary.ours(main)) == 40
-    assert len(diary.requests(mark, "FindItem")) <= 2 * 2 + 2
+    assert len(diary.ours(main)) == 18
+    assert diary.requests(mark, "FindItem") == [("FindItem", main)] * 4

@@ -1,0 +1,98 @@
+"""Servers that say a write succeeded and forget it, and owners who change an item while it is written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from busytime.ews.gateway import EWSCalendarGateway
+from tests.flows.pushing import again, at, booked, booking_page, cancelled, slot
+
+_DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "marker.md").read_text(encoding="utf-8")
+(MARKER_SET,) = {found.lower() for found in re.findall(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", _DOCUMENT)}
+DIFFERS = ("failed", "read_back_differs")
+
+
+@pytest.fixture
+def main(diary, person):
+    """The one calendar of the page `talk`."""
+    main = person()
+    diary.pages(booking_page(main))
+    return main
+
+
+@pytest.fixture
+def booking(diary, main):
+    """A booking that stands in it."""
+    booking = booked("BK-1", at(9), 60)
+    diary.take(booking)
+    assert set(diary.push().changes) == {("BK-1", main)}
+    return booking
+
+
+@pytest.mark.parametrize("ignored", ["calendar:Start", f"{MARKER_SET}/busytimerevision"])
+def test_update_that_the_server_forgets_is_failed_and_sent_again_by_the_next_push(diary, exchange, main, booking, ignored):
+    exchange.control("POST", "/limits", {"update_ignores": ignored})
+    diary.take(again(booking, at(9, 30), 60))
+    pushed = diary.push()
+    assert pushed.status == "completed_with_failures"
+    assert pushed.changes == {("BK-1", main): ("update", *DIFFERS)}
+    assert diary.entries() == {("BK-1", main): DIFFERS}
+    assert diary.home.query("SELECT verified_at FROM entries") == [(None,)]
+
+    exchange.control("POST", "/limits", {"update_ignores": ""})
+    assert diary.push().status == "completed"
+    assert diary.ours(main) == {"BK-1": slot(at(9, 30), 60)}
+
+
+def test_removal_that_the_server_forgets_is_failed_and_sent_again_by_the_next_push(diary, main, booking):
+    diary.take(cancelled(booking))
+    with pytest.MonkeyPatch.context() as patch:
+        # The sandbox has no such fault: the request is lost on its way, and answered as if it had arrived.
+        patch.setattr(EWSCalendarGateway, "remove_entry", lambda *_: None)
+        assert diary.push().changes == {("BK-1", main): ("cancel", *DIFFERS)}
+    assert diary.entries() == {("BK-1", main): DIFFERS}
+    assert diary.push().changes == {("BK-1", main): ("cancel", "applied", None)}
+    assert diary.items(main) == []
+
+
+def meddling(exchange, item_id, times):
+    """Let the owner change an item so many times, each time just before it is written."""
+    write, left = EWSCalendarGateway.change_entry, iter(range(times))
+
+    def change_entry(*args):
+        if next(left, None) is not None:
+            exchange.control("PATCH", f"/appointments/{item_id}", {"status": "tentative"})
+        return write(*args)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(EWSCalendarGateway, "change_entry", change_entry)
+    return patch
+
+
+def test_item_that_its_owner_changes_while_it_is_written_is_read_again_and_moved(diary, exchange, main, booking):
+    (item,) = diary.items(main)
+    diary.take(again(booking, at(14)))
+    mark, patch = diary.mark(), meddling(exchange, item["id"], times=1)
+    try:
+        assert diary.push().status == "completed"
+    finally:
+        patch.undo()
+    assert len(diary.requests(mark, "UpdateItem")) == 2
+    assert diary.items(main)[0]["status"] == "Tentative"
+    assert diary.ours(main) == {"BK-1": slot(at(14))}
+
+
+def test_item_that_is_changed_again_and_again_is_left_to_the_next_push(diary, exchange, main, booking):
+    (item,) = diary.items(main)
+    diary.take(again(booking, at(14)))
+    patch = meddling(exchange, item["id"], times=100)
+    try:
+        assert diary.push().changes == {("BK-1", main): ("update", "failed", "changed_meanwhile")}
+    finally:
+        patch.undo()
+    assert diary.ours(main) == {"BK-1": slot(at(9), 60)}
+    assert diary.push().status == "completed"
+    assert diary.ours(main) == {"BK-1": slot(at(14))}
