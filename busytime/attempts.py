@@ -7,7 +7,7 @@ an intent without an outcome is looked up by marker before anything is sent agai
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from busytime.bookings import ChangeKind, ChangeResult, Ending, Entry, EntryState, Intent
+from busytime.bookings import ChangeKind, ChangeResult, Ending, Entry, EntryState, Intent, Unseen
 from busytime.errors import (
     AmbiguousWriteError,
     BusyTimeError,
@@ -52,13 +52,14 @@ class Attempts:
         #: Whether the server takes no more writes into this mailbox for a while.
         self.full = False
 
-    def send(self, task: Task, kind: ChangeKind, request: Callable[[], Entry]) -> ChangeResult:
-        """Commit the intent, send one request, commit the outcome.
+    def send(self, task: Task, kind: ChangeKind, request: Callable[[], Entry], unseen: Unseen | None = None) -> ChangeResult:
+        """Commit the intent, send one request, commit the outcome; a time that another one has just taken is a conflict.
 
         Args:
             task: The change.
             kind: What is really done for it.
             request: Sends, and returns the entry as it is afterwards.
+            unseen: Where an entry that the reading need not show would be in the way.
 
         Raises:
             RetriableError: The request surely had no effect, and the server answers nobody.
@@ -67,7 +68,9 @@ class Attempts:
         entry, booking = task.entry, task.change.booking
         window = entry.window if kind is ChangeKind.CANCEL else booking.window
         intent = Intent(self._desk.new_attempt_id(), kind, booking.revision, window, self._desk.now())
-        intended = self._desk.book.intend(entry, intent)
+        intended = self._desk.book.intend(entry, intent, unseen)
+        if intended is None:
+            return self.refuse(task, Outcome.CONFLICT, EntryState.CONFLICT, Reason.SLOT_TAKEN)
         try:
             after = request()
         except AmbiguousWriteError as error:

@@ -115,6 +115,19 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """Where another booking's entry is in the way of a write, although the reading before it need not show it.
+
+    Args:
+        calendar_ids: The calendars that were read.
+        since: When the reading was asked for.
+    """
+
+    calendar_ids: tuple[int, ...]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One booking in one calendar, as the tables hold it.
 

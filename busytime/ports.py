@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from busytime.bookings import CalendarItem, Claim, Draft, Ending, Entry, Intent, ItemName
+from busytime.bookings import CalendarItem, Claim, Draft, Ending, Entry, Intent, ItemName, Unseen
 from busytime.coverage import CoverageChanges, CoverageRow
 from busytime.intervals import CurrentIntervals, IntervalChanges
 from busytime.model import BusyAnswer, FolderList, Interval, Invitation, SharedCalendar, Window
@@ -89,8 +89,19 @@ class EntryBook(Protocol):
     def release(self, calendar_id: int) -> None:
         """Give a claimed calendar back."""
 
-    def intend(self, entry: Entry, intent: Intent) -> Entry:
+    def intend(self, entry: Entry, intent: Intent, unseen: Unseen | None = None) -> Entry | None:
         """Commit what is about to be sent; the entry is ``intended`` from now on.
+
+        Of two that want the same time at this moment, one alone gets it.
+
+        Args:
+            entry: The entry.
+            intent: The attempt.
+            unseen: Where another booking's entry would be in the way. Those count that are ``intended`` or ``unknown``,
+                and those that were written after the reading.
+
+        Returns:
+            The entry; ``None``, and nothing is committed, where another one may lie in the intent's window.
 
         Raises:
             LockLostError: The calendar is no longer claimed by this run.
@@ -105,14 +116,6 @@ class EntryBook(Protocol):
 
     def save(self, entries: Sequence[Entry]) -> None:
         """Write entries as they were read back; no attempt, so no row in ``changes``."""
-
-    def taken_by_others(self, calendar_ids: Collection[int], booking_key: str, window: Window, since: datetime) -> bool:
-        """Tell whether another booking's entry in one of these calendars may lie in this window unseen.
-
-        A reading at ``since`` need not show it.
-
-        Those that are ``intended`` or ``unknown`` count, and those that were written after the reading.
-        """
 
     def known_revisions(self, keys: Collection[str]) -> dict[str, int]:
         """Return the highest revision that the tables hold of each booking that they know, entries included."""

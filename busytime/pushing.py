@@ -18,13 +18,14 @@ from busytime.bookings import (
     Entry,
     EntryState,
     ItemName,
+    Unseen,
 )
 from busytime.errors import BusyTimeError, ConflictError, Reason, SkippableError
 from busytime.model import Calendar, Outcome, Role, Window
 from busytime.planning import PlannedChange, Snapshot, in_order, plan_booking
 from busytime.push_desk import PushDesk
 from busytime.settling import Sighting, has_time, sort_out
-from busytime.slots import Slot, Slots
+from busytime.slots import Obstacle, Slot, Slots
 from busytime.verifying import read_back
 
 #: Entries that share one claim, one reading before and one reading after.
@@ -213,16 +214,16 @@ class _Chunk:
             reason = Reason.FOREIGN_ITEM if found.foreign else Reason.GONE
             removed = replace(entry, state=EntryState.REMOVED_BY_OWNER, reason=reason, detail=None)
             return self._attempts.end(task, Outcome.SKIPPED, removed)
-        refusal = self._refusal(task, item, slot)
-        if refusal is not None:
-            return refusal
+        ruling = self._rule(task, item, slot)
+        if isinstance(ruling, ChangeResult):
+            return ruling
         draft = self._draft(slot)
 
         def request() -> Entry:
             name = self._desk.create(draft) if item is None else self._change(item, draft)
             return replace(present, item_id=name.item_id, change_key=name.change_key, verified_at=None)
 
-        return self._attempts.send(task, ChangeKind.CREATE if item is None else ChangeKind.UPDATE, request)
+        return self._attempts.send(task, ChangeKind.CREATE if item is None else ChangeKind.UPDATE, request, ruling)
 
     def _change(self, item: CalendarItem, draft: Draft) -> ItemName:
         """Change an item; one that was changed since it was read is read again, and its marker looked at again."""
@@ -236,8 +237,8 @@ class _Chunk:
                 item = seen
         return self._desk.change(item.name, draft)
 
-    def _refusal(self, task: Task, item: CalendarItem | None, slot: Slot) -> ChangeResult | None:
-        """Write down why an entry may not be written now, if it may not."""
+    def _rule(self, task: Task, item: CalendarItem | None, slot: Slot) -> ChangeResult | Unseen | None:
+        """Write down why an entry may not be written now, if it may not; else return what its intent has to look at."""
         closed = self._closed() or slot.page.blocked
         if closed is not None:
             return self._attempts.refuse(task, Outcome.REFUSED, EntryState.BLOCKED, closed)
@@ -245,13 +246,12 @@ class _Chunk:
             return None  # the time is ours already; only its texts change
         if task.change.role is Role.ADDITIONAL:
             return self._await_main(task, slot)
-        obstacle = self._slots.obstacle(slot, item, self._snapshot.entries.get(slot.booking.key, ()))
-        if obstacle is None:
-            return None
-        reason, detail = obstacle
-        if reason is Reason.SLOT_TAKEN:
-            return self._attempts.refuse(task, Outcome.CONFLICT, EntryState.CONFLICT, reason)
-        return self._attempts.refuse(task, Outcome.REFUSED, EntryState.BLOCKED, reason, detail)
+        found = self._slots.look(slot, item, self._snapshot.entries.get(slot.booking.key, ()))
+        if not isinstance(found, Obstacle):
+            return found
+        if found.reason is Reason.SLOT_TAKEN:
+            return self._attempts.refuse(task, Outcome.CONFLICT, EntryState.CONFLICT, found.reason)
+        return self._attempts.refuse(task, Outcome.REFUSED, EntryState.BLOCKED, found.reason, found.detail)
 
     def _await_main(self, task: Task, slot: Slot) -> ChangeResult | None:
         """Let an additional calendar follow the main one: what is not there is copied nowhere."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from busytime.bookings import Booking, CalendarItem, Entry
+from busytime.bookings import Booking, CalendarItem, Entry, Unseen
 from busytime.errors import Reason, SkippableError
 from busytime.model import BusyAnswer, Calendar, Unanswered, Window
 from busytime.planning import PageRules
@@ -33,6 +33,19 @@ class Slot:
     window: Window
     page: PageRules
     decides: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a slot cannot be taken.
+
+    Args:
+        reason: From the closed list.
+        detail: The server's response code that goes with it.
+    """
+
+    reason: Reason
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +82,11 @@ class Slots:
         """Note that a slot needs no further reading."""
         self._left.remove(slot)
 
-    def obstacle(self, slot: Slot, own: CalendarItem | None, entries: Sequence[Entry]) -> tuple[Reason, str | None] | None:
-        """Return why a slot cannot be taken; ``None`` where it is known to be free.
+    def look(self, slot: Slot, own: CalendarItem | None, entries: Sequence[Entry]) -> Obstacle | Unseen | None:
+        """Return why a slot cannot be taken.
+
+        Where it is known to be free: what the reading need not show, to be looked at when the intent is committed;
+        ``None`` where whatever lies there does not matter.
 
         Args:
             slot: The slot.
@@ -81,17 +97,15 @@ class Slots:
             return None
         reading = self._fresh()
         if isinstance(reading.items, SkippableError):
-            return reading.items.reason, reading.items.detail
+            return Obstacle(reading.items.reason, reading.items.detail)
         for calendar_id in slot.page.busy:
             answer = reading.busy.get(calendar_id, Unanswered(Reason.NO_CONNECTION))
             if isinstance(answer, Unanswered):
-                return answer.reason, answer.detail
+                return Obstacle(answer.reason, answer.detail)
         free = not is_taken(reading.items, own, slot.window, self._desk.busy_statuses)
         free = free and all(self._is_free(reading, calendar_id, slot, entries) for calendar_id in slot.page.busy)
         # What another attempt has just written, or may have, no reading needs to show.
-        places = (self._desk.calendar.id, *slot.page.busy)
-        free = free and not self._desk.book.taken_by_others(places, slot.booking.key, slot.window, reading.at)
-        return None if free else (Reason.SLOT_TAKEN, None)
+        return Unseen((self._desk.calendar.id, *slot.page.busy), reading.at) if free else Obstacle(Reason.SLOT_TAKEN)
 
     def _is_free(self, reading: _Reading, calendar_id: int, slot: Slot, entries: Sequence[Entry]) -> bool:
         answer = reading.busy[calendar_id]

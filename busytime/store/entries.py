@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Connection, Insert, Select, Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from busytime.bookings import LOST, CalendarItem, ChangeKind, Ending, Entry, EntryState, Intent
+from busytime.bookings import LOST, CalendarItem, ChangeKind, Ending, Entry, EntryState, Intent, Unseen
 from busytime.errors import Reason
 from busytime.model import Window
 from busytime.store.bookings import in_parts
@@ -166,10 +166,12 @@ class EntryRepository:
         )
         return [_entry(row) for row in self._connection.execute(query)]
 
-    def taken_by_others(self, calendar_ids: Collection[int], booking_key: str, window: Window, since: datetime) -> bool:
-        """Tell whether another booking's entry may lie in a window though a reading at ``since`` need not show it."""
-        asked = {"places": list(calendar_ids), "key": booking_key, "since": since, "start": window.start, "end": window.end}
-        return self._connection.execute(_TAKEN_BY_OTHERS, asked).first() is not None
+    def is_in_the_way(self, unseen: Unseen, booking_key: str, window: Window | None) -> bool:
+        """Tell whether another booking's entry may lie in a window though the reading need not show it."""
+        if window is None:
+            return False
+        asked = {"places": list(unseen.calendar_ids), "since": unseen.since, "key": booking_key}
+        return self._connection.execute(_IN_THE_WAY, asked | {"start": window.start, "end": window.end}).first() is not None
 
     def revisions(self, keys: Collection[str]) -> dict[str, int]:
         """Return the highest revision of each booking that an entry has, or was to have; 0 where none is known of it."""
@@ -190,7 +192,7 @@ def _overlaps(
     return and_(entries.c[f"{prefix}starts_at"] < end, entries.c[f"{prefix}ends_at"] > start)
 
 
-def _taken_by_others() -> Select[tuple[int]]:
+def _in_the_way() -> Select[tuple[int]]:
     slot = [bindparam("start", type_=UtcTime()), bindparam("end", type_=UtcTime())]
     lost = and_(entries.c.state.in_(LOST), or_(_overlaps("", *slot), _overlaps("intended_", *slot)))
     fresh = and_(entries.c.state.in_(_THERE), entries.c.updated_at >= bindparam("since"), _overlaps("", *slot))
@@ -199,7 +201,7 @@ def _taken_by_others() -> Select[tuple[int]]:
 
 
 # They run for every entry, and to put them together costs more than to run them.
-_TAKEN_BY_OTHERS = _taken_by_others()
+_IN_THE_WAY = _in_the_way()
 _WRITE = update(entries).where(entries.c.id == bindparam("entry_id"))
 _ADD_CHANGE: dict[str, Insert] = {
     "postgresql": postgresql.insert(changes).on_conflict_do_nothing(index_elements=["attempt_id"]),

@@ -2,11 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime
 
-from busytime.bookings import CalendarItem, Claim, Ending, Entry, EntryState, Intent
+from busytime.bookings import CalendarItem, Claim, Ending, Entry, EntryState, Intent, Unseen
 from busytime.errors import Reason
-from busytime.model import Window
 from busytime.permissions import Conclusion, Evidence, Need, Verdict, required_level
 from busytime.planning import PlannedChange, Snapshot
 from busytime.ports import Clock
@@ -97,12 +95,16 @@ class StoredEntryBook:
             with self._store.write() as unit:
                 unit.locks.release(claim_name(calendar_id), holder)
 
-    def intend(self, entry: Entry, intent: Intent) -> Entry:
-        """Commit an intent."""
+    def intend(self, entry: Entry, intent: Intent, unseen: Unseen | None = None) -> Entry | None:
+        """Commit an intent, unless another entry may lie in its window."""
         intended = replace(entry, state=EntryState.INTENDED, intent=intent)
         with self._store.write() as unit:
             self._check(unit, entry.calendar_id)
-            unit.entries.write(intended, self._run, unit.instant)
+            # Taken before the look: transactions queue for it, so nobody intends anything between the look and the commit.
+            instant = unit.instant
+            if unseen is not None and unit.entries.is_in_the_way(unseen, entry.booking_key, intent.window):
+                return None
+            unit.entries.write(intended, self._run, instant)
         return intended
 
     def conclude(self, ending: Ending) -> None:
@@ -129,11 +131,6 @@ class StoredEntryBook:
         with self._store.write() as unit:
             pairs = zip(after, before, strict=True)
             return sum(unit.entries.write(entry, self._run, unit.instant, before=old) for entry, old in pairs)
-
-    def taken_by_others(self, calendar_ids: Collection[int], booking_key: str, window: Window, since: datetime) -> bool:
-        """Tell whether another booking's entry in one of these calendars may lie in a window unseen."""
-        with self._store.read() as unit:
-            return unit.entries.taken_by_others(calendar_ids, booking_key, window, since)
 
     def known_revisions(self, keys: Collection[str]) -> dict[str, int]:
         """Return the highest known revision of each known booking."""

@@ -1,12 +1,14 @@
 """Entries in the database: wanted, intended, concluded, read back and taken over."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from sqlalchemy import text
 
-from busytime.bookings import CalendarItem, ChangeKind, Claim, EntryState, Intent, ItemName
+from busytime.bookings import CalendarItem, ChangeKind, Claim, EntryState, Intent, ItemName, Unseen
 from busytime.errors import LockLostError, Reason
 from busytime.model import Outcome
 from busytime.planning import make_plan
@@ -129,15 +131,43 @@ def test_what_was_read_without_a_claim_is_written_only_over_what_it_was_read_of(
 def test_a_slot_may_be_taken_by_what_no_reading_needs_to_show(
     take, book, store, clock, calendars, state, stored, intended, written, taken
 ):
-    take(booking())
-    entry = plan(book)["BK-1", calendars["ana"]]
+    take(booking(), booking("BK-2"))
+    wanted = plan(book)
+    entry, other = wanted["BK-1", calendars["ana"]], wanted["BK-2", calendars["ana"]]
     clock.time = at(written)
     intent = intent_for(entry, when=intended) if intended else None
     with store.write() as unit:
         unit.entries.write(replace(entry, state=state, window=stored, intent=intent), None, unit.instant)
-    assert book.taken_by_others([calendars["bo"], calendars["ana"]], "BK-2", WHEN, at(10)) is taken
-    assert not book.taken_by_others([calendars["ana"]], "BK-1", WHEN, at(10)), "its own entry"
-    assert not book.taken_by_others([calendars["bo"]], "BK-2", WHEN, at(10)), "another calendar"
+    book.claim(calendars["ana"])
+    # At this time a reading was asked for; entries of its calendars count, and no others.
+    assert (book.intend(other, intent_for(other), Unseen((calendars["bo"], calendars["ana"]), at(10))) is None) is taken
+    assert book.snapshot(["BK-2"]).entries["BK-2"][0].lost is not taken
+    assert book.intend(other, intent_for(other), Unseen((calendars["bo"],), at(10))) is not None
+
+
+def test_an_entry_is_not_in_its_own_way(take, book, calendars):
+    take(booking())
+    entry = write_entry(book, plan(book)["BK-1", calendars["ana"]])
+    book.claim(calendars["ana"])
+    assert book.intend(entry, intent_for(entry, "a2"), Unseen((calendars["ana"],), at(0))) is not None
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_of_two_that_want_a_slot_at_this_moment_one_gets_it(take, book, calendars, attempt):
+    take(booking(), booking("BK-2"))
+    wanted = plan(book)
+    both = [wanted["BK-1", calendars["ana"]], wanted["BK-2", calendars["bo"]]]
+    for entry in both:
+        book.claim(entry.calendar_id)
+    watched, start = Unseen((calendars["ana"], calendars["bo"]), at(10)), Barrier(2)
+
+    def intend(entry):
+        start.wait()
+        return book.intend(entry, intent_for(entry, f"a{attempt}"), watched)
+
+    with ThreadPoolExecutor(2) as pool:
+        got = list(pool.map(intend, both))
+    assert sorted(it is None for it in got) == [False, True]
 
 
 def test_known_revisions_are_the_highest_of_bookings_and_entries(take, book, store, calendars):
