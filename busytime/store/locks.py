@@ -177,6 +177,10 @@ class LockRepository:
         """Give a lock back."""
         self._connection.execute(delete(locks).where(locks.c.name == name, locks.c.holder == holder))
 
+    def free_session_lock(self, name: str) -> None:
+        """Give PostgreSQL's session lock back now: a session that is closed may keep it until the server has seen that."""
+        self._connection.execute(text("SELECT pg_advisory_unlock(:number)"), {"number": session_lock_number(name)})
+
     def try_session_lock(self, name: str) -> bool:
         """Take PostgreSQL's session lock of this name, which lives as long as the connection does."""
         statement = text("SELECT pg_try_advisory_lock(:number)")

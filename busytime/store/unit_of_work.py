@@ -2,13 +2,14 @@
 
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 from busytime.model import RunStatus
 from busytime.ports import Clock
@@ -230,6 +231,8 @@ class Store:
             unit.locks.release(name, holder)
         session = self._sessions.pop(holder, None)
         if session is not None:
+            with suppress(DBAPIError):  # a session that broke has no lock any more
+                LockRepository(session).free_session_lock(name)
             _end(session)
 
 

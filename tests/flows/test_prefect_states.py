@@ -35,7 +35,9 @@ def prefect_run(state):
         def settled():
             tasks = client.read_task_runs(flow_run_filter=chosen)
             return (
-                tasks if any(it.name.startswith("close_run") for it in tasks) and all(it.state.is_final() for it in tasks) else []
+                tasks
+                if any(it.name.startswith("close_run") for it in tasks) and all(it.state and it.state.is_final() for it in tasks)
+                else []
             )
 
         eventually(settled, "Prefect recorded every task run")
