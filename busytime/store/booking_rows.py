@@ -7,6 +7,7 @@ saves work.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Text, case, cast, func, select, type_coerce
@@ -115,9 +116,7 @@ def read_rows(connection: Connection, keys: Select[Any] | Collection[str], pages
         keys: Booking keys, at most as many as a statement may name, or a query for them.
         pages: Names of the booking pages in use.
     """
-    on_postgresql = connection.dialect.name == "postgresql"
-    columns = [_raw(bookings.c[name], on_postgresql=on_postgresql).label(name) for name in (*_GIVEN, *_NOTED)]
-    query = select(bookings.c.id, *columns).where(bookings.c.booking_key.in_(keys)).order_by(bookings.c.id)
+    query = _all_rows(on_postgresql=connection.dialect.name == "postgresql").where(bookings.c.booking_key.in_(keys))
     return [_judged(dict(row), pages) for row in connection.execute(query).mappings()]
 
 
@@ -132,6 +131,13 @@ def newest(rows: Iterable[BookingRow]) -> list[Booking]:
         before = found[booking.key]
         found[booking.key] = replace(booking, window=booking.window or (before.window if before else None))
     return [booking for booking in found.values() if booking]
+
+
+@cache
+def _all_rows(*, on_postgresql: bool) -> Select[Any]:
+    """Return a query for all rows; to build it takes longer than to run it."""
+    columns = [_raw(bookings.c[name], on_postgresql=on_postgresql).label(name) for name in (*_GIVEN, *_NOTED)]
+    return select(bookings.c.id, *columns).order_by(bookings.c.id)
 
 
 def _judged(row: Mapping[str, Any], pages: Collection[str]) -> BookingRow:
