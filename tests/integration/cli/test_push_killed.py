@@ -5,9 +5,11 @@ The small form of what `make proofs` does with many more bookings and kills.
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
-from tests.flows.harness import Home
+from tests.flows.harness import Home, finished
 from tests.flows.killing import Load, assert_exactly_once, begin, make_pages, push_at_once
 
 pytestmark = pytest.mark.processes
@@ -33,6 +35,20 @@ def test_a_push_that_is_killed_again_and_again_enters_each_booking_once(load):
     assert ground.kills == KILLS
     statuses = load.home.run_statuses()
     assert set(statuses) == {"crashed", "completed"}
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_a_push_that_is_stopped_ends_soon_and_the_next_one_goes_on(load, sent, status):
+    ground = begin(load, seed=1)
+    with ground.pushing() as process:
+        ground.await_writes(process, 5)
+        process.send_signal(sent)
+        result = finished(process).ended(status)
+
+    assert result.out == ""
+    assert load.left > 0
+    assert_exactly_once(ground)
+    assert load.home.run_statuses()[0] in {"failed", "crashed"}
 
 
 def test_two_pushes_at_once_enter_each_booking_once(load):
