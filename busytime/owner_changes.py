@@ -97,8 +97,10 @@ def judge_entry(entry: Entry, wanted: Window | None, items: Sequence[CalendarIte
     state = entry.state if has_time(ours, entry.window) else EntryState.MOVED_BY_OWNER
     if has_time(ours, wanted):
         state = EntryState.PRESENT
-    if sighting.late:
-        state = EntryState.UNKNOWN  # the next push removes what a lost request made twice
+    outdated = state is EntryState.PRESENT and ours.revision != entry.revision
+    if sighting.late or outdated:
+        # The next push removes what a lost request made twice, and brings an older copy that took its place up to date.
+        state = EntryState.UNKNOWN
     return replace(
         entry,
         state=state,
