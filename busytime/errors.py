@@ -73,6 +73,13 @@ class Reason(StrEnum):
     NO_UTC_OFFSET = "no_utc_offset"
     KEY_RESERVED = "key_reserved"
     REVISION_DIFFERS = "revision_differs"
+    PASSWORD_EXPIRED = "password_expired"  # noqa: S105 -- the name of a reason, not a secret
+    ACCOUNT_DISABLED = "account_disabled"
+    PASSWORDS_ENDED = "passwords_ended"
+    NO_LOGON_METHOD = "no_logon_method"
+    IMPERSONATION_DENIED = "impersonation_denied"
+    REDIRECTED = "redirected"
+    DISCONNECTED = "disconnected"
     STOPPED = "stopped"
     UNEXPECTED = "unexpected"
 
@@ -156,6 +163,13 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.NO_UTC_OFFSET: "a time has no UTC offset",
     Reason.KEY_RESERVED: "this key is kept for the product itself",
     Reason.REVISION_DIFFERS: "this revision is stored with other values",
+    Reason.PASSWORD_EXPIRED: "the password has expired, or has to be changed before the next log-on",
+    Reason.ACCOUNT_DISABLED: "the account is disabled",
+    Reason.PASSWORDS_ENDED: "this server takes no passwords any more, only tokens (OAuth)",
+    Reason.NO_LOGON_METHOD: "the server offers no way of logging on that busytime knows",
+    Reason.IMPERSONATION_DENIED: "the application may not act as this mailbox",
+    Reason.REDIRECTED: "the server leads to another address",
+    Reason.DISCONNECTED: "the connection was ended",
     Reason.STOPPED: "somebody stopped it",
     Reason.UNEXPECTED: "an error that busytime does not know; see the log",
 }

@@ -101,6 +101,14 @@ class Trigger(StrEnum):
     REQUEST = "request"
 
 
+class RequestKind(StrEnum):
+    """What a person or a program asks for."""
+
+    RESYNC = "resync"
+    VALIDATE = "validate"
+    PUSH = "push"
+
+
 class Outcome(StrEnum):
     """How one attempt of a step or of a change ended."""
 
@@ -325,9 +333,11 @@ class Endpoint:
         auth_type: How it logs on.
         ca_pem: The private authority that signed the server's certificate, as PEM text; kept as text, not as
             a path, because other machines share the connection.
+        token_url: Where tokens are asked for, under OAuth.
     """
 
     email: str
     ews_url: str
     auth_type: AuthType = AuthType.BASIC
     ca_pem: str | None = None
+    token_url: str | None = None

@@ -26,13 +26,18 @@ class Clock(Protocol):
 class RequestGuard(Protocol):
     """Stands before every request of a connection, so that a refused log-on stops all of them."""
 
-    def permit(self) -> AbstractContextManager[None]:
-        """Wait for a free place and hold it during one request.
+    def permit(self, *, log_on: bool = True) -> AbstractContextManager[None]:
+        """Let one request pass; one that may log on waits for a free place first, and holds it.
 
         An ``AuthenticationError`` that leaves the context opens the breaker before the place is free again.
 
+        Args:
+            log_on: Whether the request carries a password, or asks for a token. Under Basic every one does; under NTLM
+                the first one of a connection to the server; under OAuth only the one for a token.
+
         Raises:
             BreakerOpenError: The breaker is open; nothing may be sent.
+            PauseInForceError: The server asked to be left alone; nothing was sent.
         """
 
 

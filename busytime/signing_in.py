@@ -128,7 +128,7 @@ class BreakerGuard:
         self._pause_left = pause_left
 
     @contextmanager
-    def permit(self) -> Iterator[None]:
+    def permit(self, *, log_on: bool = True) -> Iterator[None]:  # noqa: ARG002
         """Hold a place during one request.
 
         Raises:
@@ -154,6 +154,6 @@ class PersonalAttempt:
     """The guard of a person's own try: the breaker does not stand in its way, its one probe is claimed before."""
 
     @contextmanager
-    def permit(self) -> Iterator[None]:
+    def permit(self, *, log_on: bool = True) -> Iterator[None]:  # noqa: ARG002 -- the protocol's signature
         """Let the request pass."""
         yield

@@ -51,7 +51,7 @@ def _stored(row: Row[Any]) -> StoredConnection:
     return StoredConnection(
         id=row.id,
         owner_id=row.owner_id,
-        endpoint=Endpoint(row.address, row.ews_url, AuthType(row.auth_type), row.ca_pem),
+        endpoint=Endpoint(row.address, row.ews_url, AuthType(row.auth_type), row.ca_pem, row.token_url),
         mode=ConnectionMode(row.mode),
         opened_at=row.opened_at,
         breaker=Breaker(row.breaker),
@@ -96,6 +96,7 @@ class ConnectionRepository:
             "ews_url": endpoint.ews_url,
             "auth_type": endpoint.auth_type,
             "ca_pem": endpoint.ca_pem,
+            "token_url": endpoint.token_url,
             "opened_at": now,
             "closed_at": None,
             "breaker": Breaker.CLOSED,

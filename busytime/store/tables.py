@@ -31,13 +31,14 @@ from busytime.model import (
     LogonAnswer,
     LogonBy,
     Outcome,
+    RequestKind,
     Role,
     RunStatus,
     Trigger,
 )
 from busytime.permissions import Evidence, Need, PermissionLevel, Verdict
 from busytime.store.columns import closed, history, metadata, refers, surrogate_key
-from busytime.store.types import UtcTime
+from busytime.store.types import Key, UtcTime
 
 installation = Table(
     "installation",
@@ -117,6 +118,7 @@ connections = Table(
     Column("window_days", Integer, comment="Longest availability window that the server answered, in days, once learnt."),
     Column("back_off_until", UtcTime, comment="Until when (UTC) the server asked to be left alone."),
     Column("mailboxes_in_five_minutes", Integer, comment="Into how many mailboxes it takes writes in 5 minutes, once learnt."),
+    Column("token_url", Text, comment="Where tokens are asked for, under OAuth."),
     Index("uq_connections_account", "owner_id", unique=True),
     Index(
         "uq_connections_corporate",
@@ -157,6 +159,9 @@ logons = Table(
     *closed("answer", LogonAnswer, "What came of it; NULL counts as refused.", nullable=True),
     Column("answered_at", UtcTime, comment="When (UTC) the answer came."),
     Column("error_code", Text, comment="The server's response code, where there was one."),
+    *closed("reason", Reason, "Why it was refused, or not judged.", nullable=True),
+    Column("boot", Text, comment="Machine and boot that claimed it."),
+    Column("uptime_ms", Key, comment="Milliseconds since that boot; they tell how long ago it was, even if the clock was moved."),
     Index("ix_logons_owner_id_at", "owner_id", "at"),
     comment="One attempt to log on; append-only, the answer is written once.",
 )
@@ -292,6 +297,33 @@ events = Table(
     Column("previous_hmac", Text, nullable=False, unique=True, comment="The HMAC of the row before; empty for the first."),
     Column("hmac", Text, nullable=False, comment="HMAC-SHA-256 over this row and the one before, in hexadecimal."),
     comment="Who did what; append-only, chained.",
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    surrogate_key(),
+    *closed("kind", RequestKind, "What is asked for."),
+    refers("connection_id", "connections.id", "Connection that it is about; NULL = all.", nullable=True),
+    refers("actor_id", "owners.id", "Who asked."),
+    Column("asked_at", UtcTime, nullable=False, comment="When (UTC) it was asked."),
+    refers("taken_run_id", "runs.id", "Run that works on it, or did so last.", nullable=True),
+    Column("done_at", UtcTime, comment="When (UTC) it was done; NULL while it waits, or its run is at work."),
+    Index("ix_requests_open", "kind", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
+    comment="Something that a person or a program asked for.",
+)
+
+permits = Table(
+    "permits",
+    metadata,
+    surrogate_key(),
+    refers("connection_id", "connections.id", "Connection that is to log on."),
+    Column("host", Text, nullable=False, comment="Machine and boot of the process that asks."),
+    Column("process_id", Integer, nullable=False, comment="Process that asks."),
+    Column("process_started", Text, nullable=False, comment="When that process started, as its system counts it."),
+    Column("heartbeat_at", UtcTime, nullable=False, comment="Last sign of life (UTC)."),
+    Index("ix_permits_connection_id", "connection_id"),
+    comment="Who logs on now, and who waits to: the first few of each connection may, in the order asked.",
 )
 
 locks = Table(

@@ -55,7 +55,7 @@ class SystemClock:
 class OpenGuard:
     """Lets every request pass."""
 
-    def permit(self):
+    def permit(self, *, log_on=True):  # noqa: ARG002
         return nullcontext()
 
 

@@ -19,7 +19,7 @@ SECRET = Secret("busytime@corp.example", "correct-horse-battery")
 
 
 class Guard:
-    def permit(self):
+    def permit(self, *, log_on=True):  # noqa: ARG002
         return nullcontext()
 
 

@@ -1,10 +1,9 @@
 """Bookings and their entries."""
 
-import re
-
 from alembic import op
 import sqlalchemy as sa
 
+from busytime.store.migrations.closed_lists import add_column, lengthen, listed
 from busytime.store.types import Key, Now, UtcTime
 
 
@@ -14,32 +13,25 @@ branch_labels = None
 depends_on = None
 
 #: The closed list of reasons as it is from here on; four tables had a shorter one.
-_REASONS = ", ".join(
-    f"'{reason}'"
-    for reason in (
-        "no_access mailbox_not_found folder_not_found no_calendar no_data ends_before_start missing_answer "
-        "malformed_answer answer_too_large too_many_appointments window_too_long mailbox_unavailable server_busy "
-        "server_error timed_out connection_lost server_unreachable certificate_not_trusted tls_too_old not_an_ews_server "
-        "ews_blocked no_mailbox logon_refused allowance_used_up breaker_open no_connection key_missing lock_lost "
-        "never_harvested outdated level_too_low sub_calendar_needs_reviewer external_is_read_only grant_awaited "
-        "not_proven write_denied is_a_group never_validated slot_taken main_not_there page_blocked answer_lost "
-        "copied_by_owner foreign_item changed_meanwhile read_back_differs gone too_many_mailboxes paced at_work_elsewhere "
-        "gate_closed database_restored not_on_roster unknown_page value_missing value_unreadable value_too_long "
-        "control_characters no_utc_offset key_reserved revision_differs stopped unexpected "
-    ).split()
-)
+_REASONS = (
+    "no_access mailbox_not_found folder_not_found no_calendar no_data ends_before_start missing_answer "
+    "malformed_answer answer_too_large too_many_appointments window_too_long mailbox_unavailable server_busy "
+    "server_error timed_out connection_lost server_unreachable certificate_not_trusted tls_too_old not_an_ews_server "
+    "ews_blocked no_mailbox logon_refused allowance_used_up breaker_open no_connection key_missing lock_lost "
+    "never_harvested outdated level_too_low sub_calendar_needs_reviewer external_is_read_only grant_awaited "
+    "not_proven write_denied is_a_group never_validated slot_taken main_not_there page_blocked answer_lost "
+    "copied_by_owner foreign_item changed_meanwhile read_back_differs gone too_many_mailboxes paced at_work_elsewhere "
+    "gate_closed database_restored not_on_roster unknown_page value_missing value_unreadable value_too_long "
+    "control_characters no_utc_offset key_reserved revision_differs stopped unexpected "
+).split()
 _LENGTHENED = ("runs", "steps", "coverage", "permissions")
 _SPECIAL = sa.text("checked_at IS NULL OR refused IS NOT NULL OR effective_ends_at IS NOT NULL")
-_OWNER_CHANGES = (
-    "ALTER TABLE booking_pages ADD COLUMN owner_changes TEXT DEFAULT 'report' NOT NULL "
-    "CONSTRAINT ck_booking_pages_owner_changes CHECK (owner_changes IN ('report', 'follow'))"
-)
 
 
 def upgrade() -> None:
     """Apply the change."""
     for table in _LENGTHENED:
-        _lengthen_reasons(table)
+        lengthen(table, "reason", _REASONS)
     op.create_table(
         "bookings",
         sa.Column("id", Key, nullable=False, comment="Surrogate key."),
@@ -83,7 +75,7 @@ def upgrade() -> None:
         sa.CheckConstraint("changed_by IN ('guest', 'owner')", name=op.f("ck_bookings_changed_by")),
         sa.CheckConstraint("effective_state IN ('scheduled', 'cancelled')", name=op.f("ck_bookings_effective_state")),
         sa.CheckConstraint(
-            f"refused IN ({_REASONS})",
+            f"refused IN ({listed(_REASONS)})",
             name=op.f("ck_bookings_refused"),
         ),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_bookings_run_id_runs")),
@@ -124,7 +116,7 @@ def upgrade() -> None:
         sa.Column("run_id", Key, nullable=True, comment="Run that wrote it last."),
         sa.CheckConstraint("intent IN ('create', 'update', 'cancel')", name=op.f("ck_entries_intent")),
         sa.CheckConstraint(
-            f"reason IN ({_REASONS})",
+            f"reason IN ({listed(_REASONS)})",
             name=op.f("ck_entries_reason"),
         ),
         sa.CheckConstraint(
@@ -169,7 +161,7 @@ def upgrade() -> None:
             name=op.f("ck_changes_outcome"),
         ),
         sa.CheckConstraint(
-            f"reason IN ({_REASONS})",
+            f"reason IN ({listed(_REASONS)})",
             name=op.f("ck_changes_reason"),
         ),
         sa.ForeignKeyConstraint(["calendar_id"], ["calendars.id"], name=op.f("fk_changes_calendar_id_calendars")),
@@ -191,7 +183,9 @@ def upgrade() -> None:
             comment="Whether a taken slot does not matter.",
         ),
     )
-    _add_owner_changes()
+    add_column(
+        "booking_pages", "owner_changes", ["report", "follow"], "What it does when an owner moves an entry.", default="report"
+    )
     op.add_column(
         "booking_pages",
         sa.Column(
@@ -220,36 +214,6 @@ def upgrade() -> None:
             comment="When (UTC) calendars were found to hold entries that these tables have forgotten.",
         ),
     )
-
-
-def _add_owner_changes() -> None:
-    """Add a column with its closed list; in one statement, because SQLite adds no check to a table that is there."""
-    op.execute(_OWNER_CHANGES)
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("COMMENT ON COLUMN booking_pages.owner_changes IS 'What it does when an owner moves an entry.'")
-
-
-def _lengthen_reasons(table: str) -> None:
-    """Let a table hold the reasons of pushing too."""
-    name, connection = f"ck_{table}_reason", op.get_bind()
-    if connection.dialect.name == "postgresql":
-        op.drop_constraint(name, table)
-        op.create_check_constraint(op.f(name), table, f"reason IN ({_REASONS})")
-        return
-    # Other tables refer to it, so it cannot be copied and dropped inside a transaction. What its rows look like stays the
-    # same: for that SQLite's manual lets the definition itself be edited (ALTER TABLE, section 7).
-    found = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")
-    before = connection.execute(found, {"table": table}).scalar_one()
-    after, count = re.subn(rf"(CONSTRAINT {name} CHECK \(reason IN )\([^)]*\)", rf"\1({_REASONS})", before)
-    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
-    connection.exec_driver_sql("PRAGMA writable_schema = ON")
-    edit = sa.text("UPDATE sqlite_master SET sql = :sql WHERE type = 'table' AND name = :table")
-    connection.execute(edit, {"sql": after, "table": table})
-    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
-    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
-    if count != 1 or connection.execute(found, {"table": table}).scalar_one() != after:
-        msg = f"the definition of {table} could not be edited"
-        raise RuntimeError(msg)
 
 
 def downgrade() -> None:
