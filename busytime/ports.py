@@ -3,7 +3,7 @@
 Protocols only. Implementations are named by their technology and live in their own package.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -11,9 +11,10 @@ from typing import Protocol
 from busytime.bookings import CalendarItem, Claim, Draft, Ending, Entry, Intent, ItemName, Unseen
 from busytime.coverage import CoverageChanges, CoverageRow
 from busytime.intervals import CurrentIntervals, IntervalChanges
-from busytime.model import BusyAnswer, FolderList, Interval, Invitation, SharedCalendar, Window
+from busytime.model import AuthType, BusyAnswer, FolderList, Interval, Invitation, Secret, SharedCalendar, Window
 from busytime.permissions import ItemRights, PermissionLevel, Rights
 from busytime.planning import PlannedChange, Snapshot
+from busytime.server_finding import LogOnPlace
 
 
 class Clock(Protocol):
@@ -136,6 +137,41 @@ class EntryBook(Protocol):
 
     def lower_pace(self) -> None:
         """Learn that the server takes no more mailboxes in five minutes than were just written to."""
+
+
+class ServerFinder(Protocol):
+    """Finds an account's server. Nothing here logs on, but ``ask``; that one sends one request and no second."""
+
+    def look(self, email: str) -> Iterator[LogOnPlace]:
+        """Ask the well-known places of a mail domain where its server is, without a log-on, and yield those that want one.
+
+        Redirects are followed, because no password travels. What does not answer, or is no such place, is left out.
+        The same place is yielded once.
+
+        Raises:
+            BusyTimeError: A place under the mail's own domain answered in a way that says what is wrong (its certificate is not
+                trusted, it offers only TLS below 1.2); raised at the end, and only if no place was found.
+        """
+
+    def ask(self, place: LogOnPlace, secret: Secret) -> str | LogOnPlace:
+        """Log on at a place, once, and return the EWS URL, or the place that it leads to (looked at without a log-on).
+
+        Raises:
+            AuthenticationError: The log-on was refused.
+            BusyTimeError: As ``CalendarGateway``; ``ConfigurationError`` where the answer names no server for this account.
+        """
+
+    def offered(self, ews_url: str) -> frozenset[AuthType]:
+        """Tell which ways of logging on an EWS URL offers: one request without a log-on.
+
+        Raises:
+            UnsupportedServerError: It is no EWS server, is blocked, or offers nothing that busytime knows; the message says
+                what it seems to be, and the next step.
+            BusyTimeError: It could not be asked.
+        """
+
+    def close(self) -> None:
+        """Close the connections to servers."""
 
 
 class CalendarGateway(Protocol):
