@@ -34,6 +34,9 @@ _library: Any = SimpleNamespace(
 #: not in the schema, and servers that only speak this one exist.
 VERSION: Any = _library.Version(build=version.EXCHANGE_2013_SP1)
 
+#: How requests name this program.
+USER_AGENT = "busytime"
+
 #: Loggers that write the Authorization header, tokens or whole requests.
 _LEAKING = ("exchangelib", "oauthlib", "requests_oauthlib", "requests_ntlm", "spnego")
 #: Loggers that can quote what a server sent; silent only while this package sends, in the thread that sends.
@@ -129,6 +132,22 @@ class _Session(requests.Session):
         return None
 
 
+def bare_session(context: ssl.SSLContext) -> requests.Session:
+    """Return a session without authentication, which knows nothing of the environment.
+
+    Args:
+        context: Checks the servers.
+    """
+    session = _Session()
+    session.trust_env = False
+    session.headers.update({"Content-Type": "text/xml; charset=utf-8", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT})
+    session.adapters.clear()
+    adapter = _Adapter(context)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
 class SessionPool(_BaseProtocol):  # type: ignore[misc]  # an untyped base
     """The sessions of one connection.
 
@@ -136,7 +155,7 @@ class SessionPool(_BaseProtocol):  # type: ignore[misc]  # an untyped base
     under its URL and credentials, so two connections could share sessions and no password would ever be freed.
     """
 
-    USERAGENT = "busytime"
+    USERAGENT = USER_AGENT
 
     def __init__(self, endpoint: Endpoint, secret: Secret, max_connections: int) -> None:
         """Prepare sessions; nothing is sent.
@@ -166,16 +185,7 @@ class SessionPool(_BaseProtocol):  # type: ignore[misc]  # an untyped base
 
     def raw_session(self, *_args: Any, **_kwargs: Any) -> requests.Session:
         """Return a session without authentication, which knows nothing of the environment."""
-        session = _Session()
-        session.trust_env = False
-        session.headers.update(
-            {"Content-Type": "text/xml; charset=utf-8", "Accept-Encoding": "gzip", "User-Agent": self.USERAGENT}
-        )
-        session.adapters.clear()
-        adapter = _Adapter(self._tls)
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        return session
+        return bare_session(self._tls)
 
     def create_session(self) -> Any:
         """Return a session that logs on; a password outside Latin-1 goes as UTF-8 (RFC 7617)."""
