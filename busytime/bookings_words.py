@@ -66,7 +66,7 @@ def worded(fault: BookingFault, values: Mapping[str, object], pages: Collection[
         Reason.VALUE_MISSING: f"{name} is missing; write {right}",
         Reason.VALUE_UNREADABLE: f"{name} cannot be read; write {right}",
         Reason.VALUE_TOO_LONG: f"{name} {_LONGEST.get(fault.field)}; shorten it",
-        Reason.CONTROL_CHARACTERS: f"{name} holds a control character or half of a character; remove it",
+        Reason.CONTROL_CHARACTERS: f"{name} holds a control character, or what is no whole character; remove it",
         Reason.NO_UTC_OFFSET: f"{name} has no UTC offset; add it, as in {_TIME}",
         Reason.ENDS_BEFORE_START: f"{name} is not after the start; write a later one",
         Reason.KEY_RESERVED: "this key is kept for busytime itself; write another one",

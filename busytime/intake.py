@@ -29,9 +29,11 @@ MAX_LENGTH = timedelta(days=14)
 #: Days before and after any of these can be reckoned, and every time zone is known for them.
 YEARS = range(1970, 2200)
 
-# Control characters, halves of characters, and the two that XML does not know although Unicode does.
-_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_UNWRITABLE_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# Control characters, halves of characters, and code points that are no characters: XML does not know two of these, and
+# requests would carry question marks in place of others. Those of the further planes are written as they are.
+_NEVER = "\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+_UNWRITABLE = re.compile(f"[\x00-\x1f{_NEVER}]")
+_UNWRITABLE_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f{_NEVER}]")
 _DIGITS = re.compile("[0-9]{1,10}")
 # RFC 3339; PostgreSQL writes a blank for the T and leaves :00 out of the offset. Without offset or seconds it is
 # matched too, so that the fault has its right name.

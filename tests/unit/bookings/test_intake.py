@@ -194,7 +194,7 @@ def test_a_body_of_a_megabyte_is_refused():
 
 
 @pytest.mark.parametrize("name", ["booking_key", "title", "location", "body", "guests"])
-@pytest.mark.parametrize("sign", ["\0", "\x07", "\x1b", "\x7f", "\x85", "\r", "\ud800", "\ufffe", "\uffff"])
+@pytest.mark.parametrize("sign", ["\0", "\x07", "\x1b", "\x7f", "\x85", "\r", "\ud800", "\ufdd0", "\ufdef", "\ufffe", "\uffff"])
 def test_what_no_calendar_can_hold_is_refused(name, sign):
     assert faults(**{name: f"a{sign}b"}) == [("control_characters", name)]
 
