@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from contextlib import suppress
 
 import typer
 from rich.markup import escape
@@ -23,7 +24,7 @@ from deployments.cli import (
     validate,
 )
 from deployments.cli.demo import command as demo
-from deployments.cli.output import ExitStatus, exit_status, messages, show_help
+from deployments.cli.output import ExitStatus, exit_status, forget_unread, messages, show_help
 
 #: What shells expect of a command that Ctrl-C ended.
 _INTERRUPTED = 130
@@ -54,11 +55,23 @@ app.add_typer(database.commands, name="db")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit status; every error becomes one message that says what to do next."""
+    """Run one command and return its exit status; who has read enough of it may stop, as `head` does."""
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit) as error:
+        # Typer and rich make an exit with status 1 of a reader who has gone.
+        if not any(isinstance(cause, BrokenPipeError) for cause in (error, error.__context__)):
+            raise
+        status = int(ExitStatus.DONE)
+    forget_unread()
+    return status
+
+
+def _run(arguments: list[str] | None) -> int:
+    """Run one command; every error becomes one message that says what to do next."""
     try:
         status = int(app(arguments, standalone_mode=False) or 0)
-    except BrokenPipeError:
-        return int(ExitStatus.DONE)  # who reads has seen enough
     except (KeyboardInterrupt, typer.Abort):
         status = _INTERRUPTED
     except typer.TyperException as error:
@@ -77,7 +90,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _say(message: str, status: int) -> int:
-    messages().print(f"[bold red]busytime:[/] {escape(message)}", soft_wrap=True)
+    with suppress(SystemExit):  # rich ends the process where nobody reads; the status says it all the same
+        messages().print(f"[bold red]busytime:[/] {escape(message)}", soft_wrap=True)
     return int(status)
 
 

@@ -1,6 +1,7 @@
 """What commands print: results on standard output, messages on standard error, and the exit status."""
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -70,6 +71,17 @@ def output() -> Console:
 def messages() -> Console:
     """Return the console for progress and messages."""
     return Console(file=sys.stderr, highlight=False)
+
+
+def forget_unread() -> None:
+    """Let go nowhere what nobody reads any more: Python would try once more at its end, and complain."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def print_json(value: Any) -> None:
