@@ -69,8 +69,9 @@ def _verified(entry: Entry, item: CalendarItem | None, now: datetime) -> Entry:
 def _judged(
     entry: Entry, seen: CalendarItem | None, wanted: Window | None, items: Sequence[CalendarItem], now: datetime
 ) -> Entry:
-    if not items and seen is not None and seen.marker_key is None:
-        # It is there, and its marker cannot be read: its owner may have made it private, which removes nothing.
+    if seen is not None and seen.marker_key is None and all(item.item_id != entry.item_id for item in items):
+        # It is there, and its marker cannot be read: its owner may have made it private, which removes nothing, and lets
+        # no copy take its place.
         return replace(entry, state=EntryState.UNKNOWN, reason=Reason.FOREIGN_ITEM, detail=None)
     return judge_entry(entry, wanted, items, now)
 

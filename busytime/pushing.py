@@ -159,13 +159,13 @@ class _Chunk:
         except SkippableError as error:
             # Nothing is concluded from a folder that does not tell: a right that was taken away removes nothing.
             return self._attempts.refuse(task, Outcome.FAILED, EntryState.BLOCKED, error.reason, error.detail)
+        if found.veiled:
+            # It may be ours: another one made would be one too many, and so would a copy that is taken for it.
+            return self._attempts.refuse(task, Outcome.FAILED, EntryState.BLOCKED, Reason.FOREIGN_ITEM)
         for twin in found.late:
             left = self._attempts.remove_twin(task, twin.item_id)
             if left is not None:
                 return left
-        if found.ours is None and found.veiled:
-            # It may be ours, and another one made, or taken for gone, would be one too many.
-            return self._attempts.refuse(task, Outcome.FAILED, EntryState.BLOCKED, Reason.FOREIGN_ITEM)
         task = replace(task, entry=_as_found(task.entry, found))
         if slot is None:
             return self._cancel(task, found.ours)
@@ -186,7 +186,9 @@ class _Chunk:
         if stored is not None and stored.marker_key == marker:
             return Sighting(stored)
         found = sort_out(self._desk.find(entry.booking_key), entry)
-        if found.ours is None and entry.item_id is not None and entry.lost:
+        if found.ours is not None and found.ours.item_id == entry.item_id:
+            return found
+        if entry.item_id is not None and entry.lost:
             stored = self._desk.read(entry.item_id)
         return replace(found, foreign=stored is not None, veiled=stored is not None and stored.marker_key is None)
 

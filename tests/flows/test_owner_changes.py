@@ -13,7 +13,7 @@ from tests.flows.permitting import grant, revoke
 from tests.flows.pushing import LATER, WRITES, at, booked, booking_page, slot
 
 REPORTING = ("ill", "moved", "back", "removed", "copied", "untouched")
-FOLLOWING = ("follows", "vanishes", "overruled", "aside", "revoked", "private", "many")
+FOLLOWING = ("follows", "vanishes", "overruled", "aside", "revoked", "private", "veiled", "many")
 MANY = range(6, 16)
 AS_BOOKED = (None, None, "guest")
 APPLIED = ("update", "applied", None)
@@ -52,8 +52,10 @@ def owners_act(scene):
     (item,) = diary.items(main["copied"])
     exchange.control("POST", f"/appointments/{item['id']}/copy", {"start": at(20).isoformat()})
     move(diary, main["copied"], at(14), "copied", item["id"])
-    (item,) = diary.items(main["private"])
-    exchange.control("PATCH", f"/appointments/{item['id']}", {"is_private": True})
+    (scene.veiled,) = diary.items(main["veiled"])
+    exchange.control("POST", f"/appointments/{scene.veiled['id']}/copy", {"start": at(20).isoformat()})
+    for item in (*diary.items(main["private"]), scene.veiled):
+        exchange.control("PATCH", f"/appointments/{item['id']}", {"is_private": True})
     revoke(exchange, main["revoked"])
     for hour in (6, 7):
         move(diary, main["many"], at(hour, days=8), f"many-{hour}")
@@ -68,8 +70,8 @@ def last_words(scene):
     exchange.control("DELETE", "/faults")
     move(diary, scene.main["back"], at(9))
     grant(exchange, scene.main["revoked"], "Editor")
-    (item,) = diary.items(scene.main["private"])
-    exchange.control("PATCH", f"/appointments/{item['id']}", {"is_private": False})
+    for item in (*diary.items(scene.main["private"]), scene.veiled):
+        exchange.control("PATCH", f"/appointments/{item['id']}", {"is_private": False})
     diary.take(*(booked(it, at(16), page=it, revision=2) for it in ("moved", "removed", "follows")))
 
 
@@ -159,6 +161,17 @@ def test_entry_that_its_owner_made_private_is_no_deletion(scene):
     assert both(scene, "private") == [{"private": slot(at(9))}] * 2
 
 
+def test_copy_of_an_entry_that_its_owner_made_private_is_not_taken_for_it(scene):
+    key, main = "veiled", scene.main["veiled"]
+    assert scene.first.entries[key, main] == ("unknown", "foreign_item")
+    assert scene.first.standing[key] == scene.second.standing[key] == AS_BOOKED
+    assert scene.first.push.changes[key, main] == ("update", "failed", "foreign_item")
+    assert scene.second.push.changes[key, main] == ("update", "already_applied", None)
+    assert scene.second.after[key, main] == ("present", "copied_by_owner")
+    starts = {it["id"] == scene.veiled["id"]: it["start"] for it in scene.diary.items(main)}
+    assert starts == {True: at(9).isoformat(), False: at(20).isoformat()}
+
+
 def test_copy_is_told_when_its_original_was_moved_and_left(scene):
     main = scene.main["copied"]
     assert scene.first.entries["copied", main] == ("moved_by_owner", "copied_by_owner")
@@ -211,7 +224,7 @@ def test_harvest_counts_what_owners_did(scene):
     counted = scene.first.harvest.entries
     assert counted.followed == 2
     moved, removed, unknown = (EntryState.MOVED_BY_OWNER, EntryState.REMOVED_BY_OWNER, EntryState.UNKNOWN)
-    assert counted.changed == {moved: 8, removed: 4, unknown: 2}
+    assert counted.changed == {moved: 8, removed: 4, unknown: 3}
 
 
 def test_entries_verified_within_the_hour_are_not_read_again(diary, person):

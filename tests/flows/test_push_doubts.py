@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from busytime.ews.gateway import EWSCalendarGateway
-from tests.flows.pushing import again, at, booked, booking_page, cancelled, slot
+from tests.flows.pushing import WRITES, again, at, booked, booking_page, cancelled, slot
 
 _DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "marker.md").read_text(encoding="utf-8")
 (MARKER_SET,) = {found.lower() for found in re.findall(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", _DOCUMENT)}
@@ -96,3 +96,24 @@ def test_item_that_is_changed_again_and_again_is_left_to_the_next_push(diary, ex
     assert diary.ours(main) == {"BK-1": slot(at(9), 60)}
     assert diary.push().status == "completed"
     assert diary.ours(main) == {"BK-1": slot(at(14))}
+
+
+@pytest.mark.parametrize("wish", ["move", "cancel"])
+def test_no_copy_is_taken_for_an_entry_that_its_owner_made_private(diary, exchange, main, booking, wish):
+    (item,) = diary.items(main)
+    for _ in range(2):  # either could be what a lost request made, and the other its late twin
+        exchange.control("POST", f"/appointments/{item['id']}/copy", {})
+    exchange.control("PATCH", f"/appointments/{item['id']}", {"is_private": True})
+    before = diary.items(main)
+    diary.take(again(booking, at(14)) if wish == "move" else cancelled(booking))
+    mark = diary.mark()
+    ((_, outcome, reason),) = diary.push().changes.values()
+    assert (outcome, reason) == ("failed", "foreign_item")
+    assert diary.entries() == {("BK-1", main): ("blocked", "foreign_item")}
+    assert (diary.requests(mark, *WRITES), diary.items(main)) == ([], before)
+
+    exchange.control("PATCH", f"/appointments/{item['id']}", {"is_private": False})
+    diary.push()
+    left = {it["id"]: it["start"] for it in diary.items(main)}
+    assert left.pop(item["id"], None) == (at(14).isoformat() if wish == "move" else None)
+    assert list(left.values()) == [at(9).isoformat()] * 2
