@@ -78,8 +78,17 @@ _NOT_REACHED = (
 _TABLE: tuple[tuple[Ruling, str], ...] = (
     (
         # In a whole answer it is the connection's own account; beside one mailbox, that mailbox's.
-        Ruling(AuthenticationError, Reason.LOGON_REFUSED, Reason.MAILBOX_UNAVAILABLE),
-        "ErrorPasswordExpired ErrorPasswordChangeRequired ErrorAccountDisabled",
+        Ruling(AuthenticationError, Reason.PASSWORD_EXPIRED, Reason.MAILBOX_UNAVAILABLE),
+        "ErrorPasswordExpired ErrorPasswordChangeRequired",
+    ),
+    (Ruling(AuthenticationError, Reason.ACCOUNT_DISABLED, Reason.MAILBOX_UNAVAILABLE), "ErrorAccountDisabled"),
+    (
+        # Beside one mailbox it cannot be meant: the header speaks of the whole request.
+        Ruling(UnsupportedServerError, Reason.IMPERSONATION_DENIED, Reason.MAILBOX_UNAVAILABLE),
+        (
+            "ErrorImpersonateUserDenied ErrorImpersonationDenied ErrorImpersonationFailed"
+            " ErrorInvalidExchangeImpersonationHeaderData"
+        ),
     ),
     (Ruling(UnsupportedServerError, Reason.NO_MAILBOX, Reason.MAILBOX_NOT_FOUND), "ErrorMissingEmailAddress"),
     (

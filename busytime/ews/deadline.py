@@ -26,11 +26,13 @@ class Exchange:
         ends_at: The deadline, on the monotonic clock.
         sent: Whether any byte of a request may have reached the server.
         issuer: Who signed the certificate that was refused, if one was.
+        opened: How many connections were opened for it.
     """
 
     ends_at: float
     sent: bool = False
     issuer: str | None = None
+    opened: int = 0
 
     @property
     def expired(self) -> bool:
@@ -167,6 +169,8 @@ def _issuer_of_refused(sock: ssl.SSLSocket) -> str | None:
 def _open_socket(connection: HTTPConnection) -> socket.socket:
     """Connect to the first address of the host that answers, all of them within one deadline."""
     failure: OSError | None = None
+    if _under_way.exchange is not None:
+        _under_way.exchange.opened += 1
     host = connection.host.strip("[]")
     for family, kind, protocol, _name, address in socket.getaddrinfo(host, connection.port, type=socket.SOCK_STREAM):
         sock = DeadlineSocket(family, kind, protocol)

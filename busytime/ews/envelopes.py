@@ -20,11 +20,11 @@ from exchangelib import items as _items
 from exchangelib import properties as _properties
 from exchangelib import services as _services
 from exchangelib import util as _util
+from exchangelib import version as _version
 from lxml import etree
 
 from busytime.errors import ConfigurationError
-from busytime.ews.session import VERSION
-from busytime.ews.soap import NAMESPACES
+from busytime.ews.soap import NAMESPACES, TYPES
 from busytime.model import Window
 
 # exchangelib is untyped: these names stand for all that mypy cannot follow.
@@ -37,6 +37,10 @@ ewsdatetime: Any = _ewsdatetime
 ewsextended: Any = _extended_properties
 util: Any = _util
 
+_versions: Any = _version
+#: The version named in each request. Older ones do not know the status "working elsewhere"; newer ones are
+#: not in the schema, and servers that only speak this one exist.
+VERSION: Any = _versions.Version(build=_versions.EXCHANGE_2013_SP1)
 _API_VERSION = VERSION.api_version
 
 #: Blanks that attributes do not keep, and halves of characters.
@@ -72,6 +76,22 @@ def wrap(service: Any, payload: Any) -> bytes:
     """Put a payload into the envelope that is sent."""
     envelope: bytes = service.wrap(payload, api_version=_API_VERSION)
     return envelope
+
+
+def impersonating(envelope: bytes, address: str) -> bytes:
+    """Add to an envelope as which mailbox an application acts (``ExchangeImpersonation``).
+
+    Args:
+        envelope: As ``wrap`` returns it.
+        address: The mailbox's primary address.
+    """
+    root: Any = etree.fromstring(envelope)
+    header = root.find("s:Header", namespaces=NAMESPACES)
+    acting = etree.SubElement(header, f"{{{TYPES}}}ExchangeImpersonation")
+    identity = etree.SubElement(acting, f"{{{TYPES}}}ConnectingSID")
+    etree.SubElement(identity, f"{{{TYPES}}}PrimarySmtpAddress").text = carried(address)
+    changed: bytes = etree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return changed
 
 
 def instant(value: datetime) -> Any:

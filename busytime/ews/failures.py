@@ -5,11 +5,9 @@ and response codes; and no error made here has a cause or a context, because tho
 """
 
 import ssl
-from collections.abc import Iterator
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
-from time import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +16,6 @@ from urllib3 import exceptions as urllib3_exceptions
 
 from busytime.errors import (
     REASON_TEXTS,
-    AuthenticationError,
     BusyTimeError,
     FatalError,
     Reason,
@@ -46,11 +43,13 @@ class Request:
         account: The connection's address.
         url: Where it is sent.
         what: What is done, with its mailbox, as in "reading the busy time of ana@corp.example".
+        steps: Next steps that differ from the usual ones.
     """
 
     account: str
     url: str
     what: str
+    steps: Mapping[Reason, str] = field(default_factory=dict, compare=False)
 
     @property
     def host(self) -> str:
@@ -67,6 +66,15 @@ class Request:
 _NEXT_STEP: dict[Reason, str] = {
     Reason.LOGON_REFUSED: "check the user name and the password, then run `busytime connect {account}`",
     Reason.EWS_BLOCKED: "ask the server's admin to allow EWS for {account} and this application",
+    Reason.PASSWORD_EXPIRED: "give {account} a new one, then run `busytime password {account}`",
+    Reason.ACCOUNT_DISABLED: ("ask the server's admin to enable {account}, then run `busytime resync {account} --same-password`"),
+    Reason.PASSWORDS_ENDED: "log on with tokens: `busytime connect {account} --auth oauth`",
+    Reason.NO_LOGON_METHOD: "ask the server's admin to switch on Basic, NTLM or OAuth for EWS",
+    Reason.IMPERSONATION_DENIED: (
+        "ask the server's admin to let the application act as {account}"
+        " (the permission full_access_as_app, or the role ApplicationImpersonation)"
+    ),
+    Reason.REDIRECTED: "busytime follows no redirect with a password; check --ews-url",
     Reason.NO_MAILBOX: "give {account} a mailbox, or connect an account that has one",
     Reason.NOT_AN_EWS_SERVER: "check --ews-url; it mostly is https://{authority}/EWS/Exchange.asmx",
     Reason.TLS_TOO_OLD: "switch TLS 1.2 on at the server",
@@ -117,11 +125,19 @@ def make_error(
     """
     happened = said or REASON_TEXTS[reason]
     code = f" ({detail})" if detail else ""
-    next_step = (step or _NEXT_STEP[reason]).format(account=request.account, host=request.host, authority=request.authority)
+    next_step = (step or request.steps.get(reason) or _NEXT_STEP[reason]).format(
+        account=request.account, host=request.host, authority=request.authority
+    )
     message = f"{request.what} at {request.host}: {happened}{code}; {next_step}."
     if issubclass(kind, ServerBusyError):
         return kind(message, detail=detail)
     return kind(message, reason=reason, detail=detail)
+
+
+def bare(error: BusyTimeError) -> BusyTimeError:
+    """Return an error without cause, context and traceback: what a library's error quotes, printing them would quote too."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def code_error(code: str | None, request: Request, back_off_seconds: float | None = None) -> BusyTimeError:
@@ -131,57 +147,6 @@ def code_error(code: str | None, request: Request, back_off_seconds: float | Non
     if isinstance(error, ServerBusyError):
         error.back_off_seconds = back_off_seconds
     return error
-
-
-def status_error(response: requests.Response, request: Request) -> BusyTimeError | None:
-    """Translate an HTTP status without reading the answer; ``None`` where the answer is worth reading."""
-    status = response.status_code
-    if status in (200, 500):
-        return None
-    detail = f"http_{status}"
-    if status == 401:  # noqa: PLR2004 -- HTTP statuses are best read as numbers
-        return make_error(AuthenticationError, Reason.LOGON_REFUSED, request, detail=detail)
-    if status == 403:  # noqa: PLR2004
-        return make_error(UnsupportedServerError, Reason.EWS_BLOCKED, request, detail=detail)
-    if status in (429, 503):
-        return _throttled(response, request, detail)
-    if status >= 500 or status == 408 or _is_outage_page(response):  # noqa: PLR2004
-        return make_error(SpoiltAnswerError, Reason.SERVER_ERROR, request, detail=detail)
-    return not_ews_error(request, detail)
-
-
-def not_ews_error(request: Request, detail: str | None = None) -> BusyTimeError:
-    """Say that the address is not one of EWS, and propose the right one where a web mail's was given."""
-    path = urlsplit(request.url).path.lower()
-    step = None
-    if path.startswith(("/owa", "/ecp", "/mail")) or path in ("", "/"):
-        step = "this looks like the address of the web mail; give --ews-url https://{authority}/EWS/Exchange.asmx"
-    return make_error(UnsupportedServerError, Reason.NOT_AN_EWS_SERVER, request, detail=detail, step=step)
-
-
-def _throttled(response: requests.Response, request: Request, detail: str) -> BusyTimeError:
-    back_off = _retry_after(response.headers.get("Retry-After"))
-    if back_off is None and response.status_code == 503:  # noqa: PLR2004
-        return make_error(ServerUnavailableError, Reason.SERVER_UNREACHABLE, request, detail=detail)
-    error = make_error(ServerBusyError, Reason.SERVER_BUSY, request, detail=detail)
-    error.back_off_seconds = back_off  # type: ignore[attr-defined]
-    return error
-
-
-def _is_outage_page(response: requests.Response) -> bool:
-    # Exchange redirects to this page in passing outages; every other redirect means a wrong address.
-    return "/ews/genericerrorpage.htm" in response.headers.get("Location", "").lower()
-
-
-def _retry_after(text: str | None) -> float | None:
-    """Read a ``Retry-After`` header (RFC 9110, 10.2.3): seconds, or a date."""
-    if not text:
-        return None
-    try:
-        seconds = float(text) if text.strip().isdigit() else parsedate_to_datetime(text).timestamp() - time()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    return limited_back_off(seconds)
 
 
 def limited_back_off(seconds: float) -> float:

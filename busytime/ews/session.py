@@ -1,44 +1,30 @@
-"""HTTP sessions of one connection: exchangelib's authentication, our own transport rules.
+"""HTTP sessions of one connection, with our own transport rules. They know no secret.
 
 TLS 1.2 or newer with certificates and host names always checked, no proxy, no netrc, nothing from the
 environment, no redirect ever followed, and nothing shared between two connections.
 """
 
+import contextlib
 import ipaddress
 import logging
+import queue
 import ssl
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from exchangelib import configuration, credentials, protocol, transport, version
 from requests.adapters import HTTPAdapter
-from requests.auth import HTTPBasicAuth
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from busytime.errors import ConfigurationError
 from busytime.ews.deadline import DeadlineHTTPPool, DeadlineHTTPSPool, DeadlineSSLSocket, exchange_under_way
-from busytime.model import AuthType, Endpoint, Secret
-
-# exchangelib is untyped: these names stand for all that mypy cannot follow.
-_BaseProtocol: Any = protocol.BaseProtocol
-_library: Any = SimpleNamespace(
-    Configuration=configuration.Configuration,
-    Credentials=credentials.Credentials,
-    FailFast=protocol.FailFast,
-    Version=version.Version,
-)
-
-#: The version named in each request. Older ones do not know the status "working elsewhere"; newer ones are
-#: not in the schema, and servers that only speak this one exist.
-VERSION: Any = _library.Version(build=version.EXCHANGE_2013_SP1)
+from busytime.ews.secrecy import KeepsSecret
 
 #: How requests name this program.
 USER_AGENT = "busytime"
 
 #: Loggers that write the Authorization header, tokens or whole requests.
-_LEAKING = ("exchangelib", "oauthlib", "requests_oauthlib", "requests_ntlm", "spnego")
+_LEAKING = ("exchangelib", "spnego")
 #: Loggers that can quote what a server sent; silent only while this package sends, in the thread that sends.
 _QUOTING = ("urllib3.connection", "urllib3.connectionpool", "urllib3.response", "urllib3.util.retry")
 
@@ -59,8 +45,13 @@ def silence_libraries() -> None:
         logging.getLogger(name).addFilter(_not_during_an_exchange)  # adding it twice changes nothing
 
 
-def check_url(url: str) -> str:
+def check_url(url: str, name: str = "EWS URL", example: str = "https://HOST/EWS/Exchange.asmx") -> str:
     """Return the host of an address that a password may be sent to.
+
+    Args:
+        url: The address.
+        name: What it is, for messages.
+        example: What one looks like.
 
     Raises:
         ConfigurationError: It is neither https, nor http to this machine itself; or it is not an address.
@@ -71,10 +62,10 @@ def check_url(url: str) -> str:
     except ValueError:
         host, parts = None, urlsplit("")
     if not host or parts.username is not None or parts.password is not None:
-        raise ConfigurationError("The EWS URL is not usable; give it as https://HOST/EWS/Exchange.asmx, without a user name.")
+        raise ConfigurationError(f"The {name} is not usable; give it as {example}, without a user name.")
     if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
         return host
-    raise ConfigurationError(f"The EWS URL of {host} is not https; busytime sends a password over https only.")
+    raise ConfigurationError(f"The {name} of {host} is not https; busytime sends a password over https only.")
 
 
 def _is_loopback(host: str) -> bool:
@@ -84,17 +75,29 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def tls_context(ca_pem: str | None) -> ssl.SSLContext:
+def tls_context(ca_pem: str | None, *, public_too: bool = False) -> ssl.SSLContext:
     """Return a client's context that trusts the public authorities, or the given one in their stead.
 
     Built bare, not by ``ssl.create_default_context``, which obeys ``SSLKEYLOGFILE``.
+
+    Args:
+        ca_pem: A private authority.
+        public_too: Trust the public authorities beside it.
+
+    Raises:
+        ConfigurationError: The private authority is none.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = DeadlineSSLSocket
-    if ca_pem is None:
+    if ca_pem is not None:
+        _trust(context, ca_pem)
+    if ca_pem is None or public_too:
         context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
-        return context
+    return context
+
+
+def _trust(context: ssl.SSLContext, ca_pem: str) -> None:
     try:
         context.load_verify_locations(cadata=ca_pem)
     except (ssl.SSLError, ValueError, OSError):
@@ -103,7 +106,6 @@ def tls_context(ca_pem: str | None) -> ssl.SSLContext:
         usable = bool(context.get_ca_certs())
     if not usable:
         raise ConfigurationError("The private authority is not a certificate in PEM form; give another file with --ca-file.")
-    return context
 
 
 class _Adapter(HTTPAdapter):
@@ -148,53 +150,39 @@ def bare_session(context: ssl.SSLContext) -> requests.Session:
     return session
 
 
-class SessionPool(_BaseProtocol):  # type: ignore[misc]  # an untyped base
-    """The sessions of one connection.
+class SessionPool(KeepsSecret):
+    """The sessions of one connection, each with one connection to the server at a time.
 
-    It is exchangelib's ``BaseProtocol``, not its ``Protocol``: that one is cached for the life of the process
-    under its URL and credentials, so two connections could share sessions and no password would ever be freed.
+    Nothing in them is shared with another pool, and none of them knows a secret: a session that NTLM let in
+    is as good as one, though.
     """
 
-    USERAGENT = USER_AGENT
-
-    def __init__(self, endpoint: Endpoint, secret: Secret, max_connections: int) -> None:
+    def __init__(self, context: ssl.SSLContext, max_connections: int) -> None:
         """Prepare sessions; nothing is sent.
 
-        Raises:
-            ConfigurationError: The endpoint cannot be used as it stands.
+        Args:
+            context: Checks the server.
+            max_connections: Open at once; who wants one more waits.
         """
-        if endpoint.auth_type is not AuthType.BASIC:
-            raise ConfigurationError(f"Logging on by {endpoint.auth_type} is not supported; use --auth basic.")
-        self._tls = tls_context(endpoint.ca_pem)
-        # Version and auth type given: nothing is sent to guess them. FailFast: a refused log-on is never repeated.
-        super().__init__(
-            _library.Configuration(
-                credentials=_library.Credentials(secret.username, secret.password),
-                service_endpoint=endpoint.ews_url,
-                auth_type=transport.BASIC,
-                version=VERSION,
-                retry_policy=_library.FailFast(),
-                max_connections=max_connections,
-            )
-        )
+        self._sessions = [bare_session(context) for _ in range(max_connections)]
+        self._free: queue.LifoQueue[requests.Session] = queue.LifoQueue()  # the last one used is still connected
+        for session in self._sessions:
+            self._free.put(session)
 
-    @property
-    def version(self) -> Any:
-        """The version that requests are written for."""
-        return self.config.version
+    def get_session(self) -> requests.Session:
+        """Take a session, or wait for one."""
+        return self._free.get()
 
-    def raw_session(self, *_args: Any, **_kwargs: Any) -> requests.Session:
-        """Return a session without authentication, which knows nothing of the environment."""
-        return bare_session(self._tls)
+    def release_session(self, session: requests.Session) -> None:
+        """Give a session back."""
+        self._free.put(session)
 
-    def create_session(self) -> Any:
-        """Return a session that logs on; a password outside Latin-1 goes as UTF-8 (RFC 7617)."""
-        session: Any = super().create_session()
-        auth = session.auth
-        if isinstance(auth, HTTPBasicAuth):
-            session.auth = HTTPBasicAuth(*(part.encode() for part in (str(auth.username), str(auth.password))))
-        return session
-
-    def __getstate__(self) -> Any:
-        """Refuse: the state holds the password."""
-        raise TypeError("Sessions of a connection are not pickled: they hold its password.")
+    def close(self) -> None:
+        """Close the connections of sessions that nobody uses; a session in use is closed by its user."""
+        idle = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                idle.append(self._free.get_nowait())
+        for session in idle:
+            session.close()
+            self._free.put(session)

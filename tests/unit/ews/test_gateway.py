@@ -11,10 +11,11 @@ from lxml import etree
 
 from busytime.errors import BusyTimeError, ConfigurationError
 from busytime.ews import EWSCalendarGateway, envelopes
-from busytime.ews.session import SessionPool, check_url
+from busytime.ews.session import check_url
 from busytime.model import AuthType, Endpoint, Secret, Window
 
 WINDOW = Window(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 12, 23, tzinfo=UTC))
+TOKEN_URL = "https://login.example/tenant/oauth2/v2.0/token"
 SECRET = Secret("busytime@corp.example", "correct-horse-battery")
 
 
@@ -66,23 +67,26 @@ def test_addresses_that_no_password_goes_to(url):
     assert "secret-in-url" not in str(caught.value)
 
 
-@pytest.mark.parametrize("auth_type", [AuthType.NTLM, AuthType.OAUTH])
-def test_other_ways_to_log_on_are_refused(auth_type):
-    with pytest.raises(ConfigurationError, match="--auth basic"):
-        gateway(auth_type=auth_type)
+@pytest.mark.parametrize("token_url", [None, "http://login.example/token", "https://user:secret-in-url@login.example/"])
+def test_no_secret_goes_where_no_token_can_come_from(token_url):
+    with pytest.raises(ConfigurationError, match=r"--tenant|token's address") as caught:
+        gateway(auth_type=AuthType.OAUTH, token_url=token_url)
+    assert "secret-in-url" not in str(caught.value)
 
 
-def test_gateway_and_its_sessions_are_not_pickled():
-    opened = gateway()
-    for thing in (opened, opened._transport.pool):
+@pytest.mark.parametrize("auth_type", AuthType)
+def test_gateway_and_all_that_knows_its_secret_are_not_pickled(auth_type):
+    opened = gateway(auth_type=auth_type, token_url=TOKEN_URL)
+    for thing in (opened, opened._transport, opened._transport.pool, opened._transport._log_on):
         with pytest.raises(TypeError, match="password"):
             pickle.dumps(thing)
     opened.close()
 
 
-def test_password_is_in_no_representation():
-    opened = gateway()
-    for thing in (opened, opened._transport, opened._transport.pool, opened._transport.pool.config):
+@pytest.mark.parametrize("auth_type", AuthType)
+def test_secret_is_in_no_representation(auth_type):
+    opened = gateway(auth_type=auth_type, token_url=TOKEN_URL)
+    for thing in (opened, opened._transport, opened._transport.pool, opened._transport._log_on):
         assert SECRET.password not in repr(thing)
     opened.close()
 
@@ -95,8 +99,8 @@ def test_two_gateways_share_no_session():
 
 
 def test_session_knows_nothing_of_the_environment():
-    pool = SessionPool(Endpoint("a@corp.example", "https://mail.corp.example/"), SECRET, 1)
-    session = pool.create_session()
+    opened = gateway()
+    session = opened._transport.pool.get_session()
     assert session.trust_env is False
     assert {type(adapter).__name__ for adapter in session.adapters.values()} == {"_Adapter"}
     session.close()
