@@ -67,8 +67,7 @@ def push_calendar(
             patience -= _PAUSE_SECONDS
             claim = desk.book.claim(desk.calendar.id)
         if claim is not Claim.GRANTED:
-            reason = Reason.PACED if claim is Claim.PACED else Reason.AT_WORK_ELSEWHERE
-            results += [_skipped(change, reason) for change in chunk]
+            results += _unclaimed(chunk, claim)
             continue
         try:
             _Chunk(desk, calendars, chunk).push(results)
@@ -85,13 +84,19 @@ def give_up(desk: PushDesk, changes: Sequence[PlannedChange], error: BusyTimeErr
         error: Why.
         state: What their entries become, unless a lost answer has to be looked up first.
     """
-    if desk.book.claim(desk.calendar.id) is not Claim.GRANTED:
-        return [_skipped(change, Reason.AT_WORK_ELSEWHERE) for change in changes]
+    claim = desk.book.claim(desk.calendar.id)
+    if claim is not Claim.GRANTED:
+        return _unclaimed(changes, claim)
     try:
         tasks, attempts = _Chunk(desk, {}, changes).tasks(), Attempts(desk)
         return [attempts.refuse(task, Outcome.FAILED, state, error.reason, error.detail) for task in tasks]
     finally:
         desk.book.release(desk.calendar.id)
+
+
+def _unclaimed(changes: Sequence[PlannedChange], claim: Claim) -> list[ChangeResult]:
+    reason = Reason.PACED if claim is Claim.PACED else Reason.AT_WORK_ELSEWHERE
+    return [_skipped(change, reason) for change in changes]
 
 
 def _skipped(change: PlannedChange, reason: Reason) -> ChangeResult:

@@ -41,6 +41,17 @@ def test_third_mailbox_in_five_minutes_waits_where_two_are_allowed(diary, person
     assert [len(diary.ours(owner)) for owner in owners] == [1, 1, 1]
 
 
+def test_mailbox_that_has_to_wait_is_told_so_where_nobody_can_log_on_either(diary, exchange, person, clock):
+    owners = sorted(person() for _ in range(2))
+    diary.home.more["BUSYTIME_MAILBOXES_IN_FIVE_MINUTES"] = "1"
+    diary.pages(*(booking_page(owner, name=f"page{number}") for number, owner in enumerate(owners)))
+    diary.take(booked("BK-0", at(9), page="page0"))
+    assert diary.push(clock=clock).status == "completed"
+    diary.take(booked("BK-1", at(9), page="page1"))
+    exchange.control("POST", "/password", {"email": exchange.email, "password": "another-good-password"})
+    assert diary.push(clock=clock).changes == {("BK-1", owners[1]): ("create", "skipped", "paced")}
+
+
 def test_server_that_wants_fewer_mailboxes_is_given_fewer(diary, exchange, person, clock):
     owners = sorted(person() for _ in range(3))
     diary.pages(*(booking_page(owner, name=f"page{number}") for number, owner in enumerate(owners)))
