@@ -142,7 +142,7 @@ def _store(
     with desk.store.write() as unit:
         connection_id = unit.connections.open(account_id, endpoint, mode, now)
         version = unit.connections.next_version(connection_id)
-        sealed = desk.vault.seal(secret.to_bytes(), secret_identity(connection_id, version))
+        sealed = desk.vault.seal(secret.to_bytes(), secret_identity(connection_id, version), unit.keys.active_id())
         unit.connections.store_secret(connection_id, version, sealed, actor_id, now)
         unit.roster.assign_connections()
         return next(found for found in unit.connections.all_open() if found.id == connection_id)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import NoReturn
 
 from busytime.errors import ConfigurationError, Reason
 
@@ -311,6 +312,15 @@ class Secret:
     def __repr__(self) -> str:
         """Show that there is a secret, and nothing of it."""
         return "Secret(***)"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied.
+
+        Raises:
+            TypeError: Always.
+        """
+        msg = "A Secret holds a password and does not leave its process."
+        raise TypeError(msg)
 
     def to_bytes(self) -> bytes:
         """Return it in the form that is sealed."""

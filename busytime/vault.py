@@ -2,15 +2,16 @@
 
 Each secret has a data key of its own, wrapped by the master key; the identity of the row that holds it is the
 associated data of both, so that a ciphertext moved to another row does not open. Destroying the wrapped data key
-destroys the secret. It must not know where keys or rows come from.
+destroys the secret. It must not know where keys or rows come from. Nothing that holds a key shows it or can be pickled.
 """
 
 import base64
 import binascii
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -32,12 +33,29 @@ class Sealed:
     """
 
     key_id: str
-    wrapped_key: bytes
-    ciphertext: bytes
+    wrapped_key: bytes = field(repr=False)
+    ciphertext: bytes = field(repr=False)
 
 
-class MasterKey:
-    """A master key; its representation never shows it."""
+class _StaysHere:
+    """What holds a key: it shows its class and no more, and does not leave the process."""
+
+    def __repr__(self) -> str:
+        """Show that it is there, and nothing of it."""
+        return f"{type(self).__name__}(***)"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied.
+
+        Raises:
+            TypeError: Always.
+        """
+        msg = f"A {type(self).__name__} holds a key and does not leave its process."
+        raise TypeError(msg)
+
+
+class MasterKey(_StaysHere):
+    """A master key, named by a part of its hash."""
 
     def __init__(self, key: bytes) -> None:
         """Take 32 random bytes.
@@ -46,7 +64,7 @@ class MasterKey:
             KeyMissingError: They are not 32.
         """
         if len(key) != KEY_BYTES:
-            raise KeyMissingError(f"A master key has {KEY_BYTES} bytes, this one has {len(key)}.")
+            raise KeyMissingError(f"A master key has {KEY_BYTES} bytes, this one has {len(key)}: restore the key.")
         self._key = key
         self.key_id = hashlib.sha256(b"busytime key id" + key).hexdigest()[:12]
 
@@ -65,7 +83,7 @@ class MasterKey:
         try:
             key = base64.b64decode(text.strip().encode("ascii"), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
-            raise KeyMissingError("The master key is not base64 text; restore the key file or BUSYTIME_KEY.") from None
+            raise KeyMissingError("A master key is not base64 text: restore the key.") from None
         return cls(key)
 
     def to_text(self) -> str:
@@ -85,23 +103,40 @@ class MasterKey:
         return _decrypt(self._key, ciphertext, identity)
 
 
-class Vault:
+class Vault(_StaysHere):
     """Seals and opens secrets with one or several master keys; the first one seals."""
 
-    def __init__(self, keys: Sequence[MasterKey]) -> None:
-        """Take the keys, the active one first."""
+    def __init__(self, keys: Sequence[MasterKey], reload: Callable[[], Sequence[MasterKey]] | None = None) -> None:
+        """Take the keys, the active one first.
+
+        Args:
+            keys: One at least.
+            reload: Reads the keys anew. It is asked when an unknown key is named: a rotation in another process may have
+                brought it since this one began.
+        """
         self._active = keys[0]
         self._keys = {key.key_id: key for key in keys}
+        self._reload = reload
 
     @property
     def key_id(self) -> str:
         """Name of the key that seals."""
         return self._active.key_id
 
-    def seal(self, plaintext: bytes, identity: str) -> Sealed:
-        """Encrypt a secret for the row of this identity."""
+    def seal(self, plaintext: bytes, identity: str, key_id: str | None = None) -> Sealed:
+        """Encrypt a secret for the row of this identity.
+
+        Args:
+            plaintext: The secret.
+            identity: Names the row.
+            key_id: The master key that the database is under; default: the active one.
+
+        Raises:
+            KeyMissingError: There is no such key here.
+        """
+        key = self._active if key_id is None else self._key(key_id)
         data_key = os.urandom(KEY_BYTES)
-        return Sealed(self._active.key_id, self.wrap(data_key, identity), _encrypt(data_key, plaintext, identity))
+        return Sealed(key.key_id, key.encrypt(data_key, _wrapping(identity)), _encrypt(data_key, plaintext, identity))
 
     def open(self, sealed: Sealed, identity: str) -> bytes:
         """Decrypt a secret.
@@ -113,7 +148,7 @@ class Vault:
 
     def wrap(self, data_key: bytes, identity: str) -> bytes:
         """Encrypt a data key with the active master key."""
-        return self._active.encrypt(data_key, f"key of {identity}")
+        return self._active.encrypt(data_key, _wrapping(identity))
 
     def unwrap(self, key_id: str, wrapped: bytes, identity: str) -> bytes:
         """Decrypt a data key with the master key of this name.
@@ -121,13 +156,25 @@ class Vault:
         Raises:
             KeyMissingError: There is no such key here, or it does not fit.
         """
+        return self._key(key_id).decrypt(wrapped, _wrapping(identity))
+
+    def _key(self, key_id: str) -> MasterKey:
+        if key_id not in self._keys and self._reload is not None:
+            keys = self._reload()
+            # The ones from before stay: another thread may hold a row that it read before the rotation.
+            self._active, self._keys = keys[0], self._keys | {key.key_id: key for key in keys}
         key = self._keys.get(key_id)
         if key is None:
             raise KeyMissingError(
-                f"The key {key_id} that sealed the stored secrets is not here (there is {self.key_id}): "
+                f"The key {key_id} that sealed the stored secrets is not here (there is {', '.join(self._keys)}): "
                 "restore the key file, or set BUSYTIME_KEY or BUSYTIME_KEY_FILE to it. Nothing was changed."
             )
-        return key.decrypt(wrapped, f"key of {identity}")
+        return key
+
+
+def _wrapping(identity: str) -> str:
+    """Name what a wrapped data key belongs to: it opens neither in another row nor as a secret."""
+    return f"key of {identity}"
 
 
 def _encrypt(key: bytes, plaintext: bytes, identity: str) -> bytes:

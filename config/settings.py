@@ -1,11 +1,12 @@
 """The settings: read once, from `busytime.toml` and the environment over it."""
 
 import os
+import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,8 +17,19 @@ from pydantic_settings import (
 
 from busytime.errors import ConfigurationError
 from busytime.model import BusyStatus
+from config.key_command import check_trusted
 
 _FILE = "busytime.toml"
+
+
+class _SettingsFile(TomlConfigSettingsSource):
+    """The settings file; the file whose access is checked is the one that is read."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        with Path(file_path).open("rb") as file:
+            read = tomllib.load(file)
+            check_trusted(os.fstat(file.fileno()), Path(file_path), read)
+        return read
 
 
 class Settings(BaseSettings):
@@ -27,7 +39,11 @@ class Settings(BaseSettings):
 
     home: Annotated[Path, Field(description="Directory of the database, the key file and Prefect's data.")] = Path(".busytime")
     database_url: Annotated[SecretStr | None, Field(description="Database address; default: busytime.db in the home.")] = None
-    key: Annotated[SecretStr | None, Field(description="Master key as base64 text, instead of a key file.")] = None
+    key: Annotated[SecretStr | None, Field(description="Master keys as base64 text, instead of a key file.")] = None
+    key_command: Annotated[
+        tuple[str, ...] | None,
+        Field(min_length=1, repr=False, description="Command that prints the keys; taken only from a settings file."),
+    ] = None
     key_file: Annotated[Path | None, Field(description="Key file, mode 0600; default: `key` in the home.")] = None
 
     max_age_minutes: Annotated[int, Field(ge=1, le=10_080, description="How long an answer keeps a calendar known.")] = 30
@@ -65,9 +81,32 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- no .env file: two sources are enough
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file."""
+        """Let the environment win over the file, but choose no command."""
+        if any(name.upper() == "BUSYTIME_KEY_COMMAND" for name in os.environ):
+            raise ConfigurationError(
+                "BUSYTIME_KEY_COMMAND is not taken from the environment: write key_command into the settings file."
+            )
         file = Path(os.environ.get("BUSYTIME_CONFIG", _FILE))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+        return init_settings, env_settings, _SettingsFile(settings_cls, file)
+
+    @model_validator(mode="after")
+    def _name_one_source(self) -> Self:
+        if self.key_command is not None and self.key_file is not None:
+            msg = "key_command and key_file are both set; take one of them out"
+            raise ValueError(msg)
+        if self.key_command is not None and "/" in self.key_command[0] and not self.key_command[0].startswith("/"):
+            msg = "key_command begins with a path that depends on the working directory; write it from / on"
+            raise ValueError(msg)
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: they may hold a key and a password.
+
+        Raises:
+            TypeError: Always.
+        """
+        msg = "Settings may hold a key and do not leave their process."
+        raise TypeError(msg)
 
     @property
     def max_age(self) -> timedelta:

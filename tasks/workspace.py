@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 
 from busytime.connecting import Desk, open_breaker, open_secret
-from busytime.errors import AuthenticationError, ConfigurationError, KeyMissingError, NoConnectionError
+from busytime.errors import AuthenticationError, ConfigurationError, NoConnectionError
 from busytime.ews.gateway import EWSCalendarGateway
 from busytime.model import Breaker, Endpoint, Secret
 from busytime.ports import CalendarGateway, Clock, RequestGuard
@@ -23,9 +23,9 @@ from busytime.signing_in import BreakerGuard, LockoutPolicy, PersonalAttempt
 from busytime.store.connections import StoredConnection
 from busytime.store.database import check_version, current_version, open_engine, upgrade
 from busytime.store.unit_of_work import Store
-from busytime.vault import MasterKey, Vault
-from config.keys import key_path, read_key_text, write_key_file
+from busytime.vault import Vault
 from config.settings import Settings, load_settings
+from tasks.keys import load_keys
 
 
 class SystemClock:
@@ -142,7 +142,7 @@ def _open_desk(settings: Settings, clock: Clock, *, upgrading: bool) -> Desk:
         on_error.callback(engine.dispose)
         with _alone(settings):
             version = current_version(engine)
-            vault = Vault([_master_key(settings, database_is_new=version is None)])
+            vault = Vault(load_keys(settings, making=version is None), reload=partial(load_keys, settings))
             if version is None or upgrading:
                 upgrade(engine)
         check_version(engine)
@@ -170,20 +170,6 @@ def _alone(settings: Settings) -> Iterator[None]:
             yield
     except OSError as error:
         raise ConfigurationError(f"BUSYTIME_HOME {settings.home} cannot be written: {error.strerror}.") from None
-
-
-def _master_key(settings: Settings, *, database_is_new: bool) -> MasterKey:
-    text = read_key_text(settings)
-    if text is not None:
-        return MasterKey.from_text(text)
-    if not database_is_new:
-        raise KeyMissingError(
-            f"The key file {key_path(settings)} is not there, and the database holds secrets that only it opens: "
-            "restore it, or set BUSYTIME_KEY or BUSYTIME_KEY_FILE. Nothing was changed."
-        )
-    key = MasterKey.generate()
-    write_key_file(settings, key.to_text())
-    return key
 
 
 @cache

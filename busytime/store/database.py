@@ -60,12 +60,14 @@ def open_engine(url: str) -> Engine:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late and as a reader
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-65536"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-65536", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
     writer = connection.get_execution_options().get("writer", False)
+    if connection.get_execution_options().get("durable", False):
+        connection.exec_driver_sql("PRAGMA synchronous=FULL")  # it stays so, at no more than the cost of waiting
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
 

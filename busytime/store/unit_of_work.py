@@ -20,6 +20,7 @@ from busytime.store.connections import ConnectionRepository, LogonRepository
 from busytime.store.database import translated
 from busytime.store.entries import EntryRepository
 from busytime.store.events import EventRepository
+from busytime.store.keys import AUDIT_KEY, KeyRepository
 from busytime.store.locks import LockRepository, Process
 from busytime.store.owners import OwnerRepository
 from busytime.store.permissions import PermissionRepository
@@ -28,8 +29,6 @@ from busytime.store.runs import RunRepository
 from busytime.store.surroundings import SurroundingsRepository
 from busytime.store.tables import installation
 from busytime.vault import KEY_BYTES, Vault
-
-_AUDIT_KEY = "audit key"
 
 
 class UnitOfWork:
@@ -52,6 +51,7 @@ class UnitOfWork:
         self.claims = ClaimRepository(connection)
         self.surroundings = SurroundingsRepository(connection)
         self.events = EventRepository(connection)
+        self.keys = KeyRepository(connection)
 
     @property
     def now(self) -> datetime:
@@ -102,9 +102,14 @@ class Store:
             yield UnitOfWork(connection, self._clock)
 
     @contextmanager
-    def write(self) -> Iterator[UnitOfWork]:
-        """Open a transaction that writes; it commits at the end, or leaves nothing behind."""
-        with translated(), self._engine.connect().execution_options(writer=True) as connection, connection.begin():
+    def write(self, *, durable: bool = False) -> Iterator[UnitOfWork]:
+        """Open a transaction that writes; it commits at the end, or leaves nothing behind.
+
+        Args:
+            durable: Wait for the disk, too: what comes next must not outlive it in a power failure.
+        """
+        options = {"writer": True, "durable": durable}
+        with translated(), self._engine.connect().execution_options(**options) as connection, connection.begin():
             yield UnitOfWork(connection, self._clock)
 
     def dispose(self) -> None:
@@ -123,7 +128,7 @@ class Store:
             "created_at": now,
             "last_instant": now,
             "audit_key_id": self._vault.key_id,
-            "audit_key": self._vault.wrap(secrets.token_bytes(KEY_BYTES), _AUDIT_KEY),
+            "audit_key": self._vault.wrap(secrets.token_bytes(KEY_BYTES), AUDIT_KEY),
         }
         insert = postgresql.insert if self._on_postgresql else sqlite.insert
         with translated(), self._engine.connect().execution_options(writer=True) as connection, connection.begin():
@@ -139,7 +144,7 @@ class Store:
         """
         with self._engine.connect() as connection:
             row = connection.execute(select(installation.c.audit_key_id, installation.c.audit_key)).one()
-        return self._vault.unwrap(row.audit_key_id, row.audit_key, _AUDIT_KEY)
+        return self._vault.unwrap(row.audit_key_id, row.audit_key, AUDIT_KEY)
 
     @cached_property
     def installation_id(self) -> str:

@@ -16,6 +16,7 @@ from deployments.cli import (
     discover,
     free,
     harvest,
+    keys,
     push,
     resync,
     roster,
@@ -52,6 +53,7 @@ app.command()(push.push)
 app.command()(free.free)
 app.command()(status.status)
 app.add_typer(database.commands, name="db")
+app.add_typer(keys.commands, name="keys")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """Windows are half-open, aware and in order; secrets do not show themselves."""
 
 import itertools
+import pickle
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -76,6 +77,11 @@ def test_a_secret_shows_nothing_of_itself():
     for shown in (repr(secret), str(secret), f"{secret}", f"{[secret]!r}", f"{secret!a}"):
         assert "eva" not in shown
         assert "correct" not in shown
+
+
+def test_a_secret_does_not_leave_its_process():
+    with pytest.raises(TypeError, match="does not leave its process"):
+        pickle.dumps(Secret("eva", "correct horse"))
 
 
 @pytest.mark.parametrize("password", ["correct horse", "Päßwörd 密码 🐎", '"\\\n\x00', ""])

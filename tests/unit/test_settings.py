@@ -1,5 +1,6 @@
 """Settings come from one file and the environment over it; a wrong one is named, its value is not shown."""
 
+import pickle
 from datetime import timedelta
 from pathlib import Path
 
@@ -139,6 +140,12 @@ def test_secrets_do_not_show_in_the_settings(monkeypatch):
     settings = load_settings()
     assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
     assert settings.database_address == "postgresql://eva:hunter2@db/busytime"
+
+
+def test_settings_do_not_leave_their_process(monkeypatch):
+    monkeypatch.setenv("BUSYTIME_KEY", "hunter2")
+    with pytest.raises(TypeError, match="do not leave their process"):
+        pickle.dumps(load_settings())
 
 
 def test_settings_do_not_change():

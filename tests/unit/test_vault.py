@@ -1,5 +1,7 @@
 """What is sealed opens with its key, in its row, unchanged, and in no other way."""
 
+import copy
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -127,6 +129,57 @@ def test_a_key_of_another_length_is_refused(length):
 
 
 def test_nothing_of_a_key_is_in_its_representation_or_name(key, vault):
-    for shown in (repr(key), str(key), repr(vault), f"{key.key_id}", repr([key])):
+    for shown in (repr(key), str(key), repr(vault), f"{key.key_id}", f"{key}", repr([key]), repr({"vault": vault})):
         assert key.to_text()[:8] not in shown
         assert key.key_id not in key.to_text()
+
+
+def test_what_is_sealed_is_not_shown(vault):
+    sealed = vault.seal(SECRET, ROW)
+    assert repr(sealed) == f"Sealed(key_id={vault.key_id!r})"
+
+
+@pytest.mark.parametrize("leave", [pickle.dumps, copy.copy, copy.deepcopy], ids=["pickle", "copy", "deepcopy"])
+def test_what_holds_a_key_does_not_leave_its_process(key, vault, leave):
+    for holder in (key, vault):
+        with pytest.raises(TypeError, match="does not leave its process"):
+            leave(holder)
+
+
+def test_a_wrapped_key_does_not_open_as_a_secret_nor_a_secret_as_a_wrapped_key(key, vault):
+    sealed = vault.seal(SECRET, ROW)
+    with pytest.raises(KeyMissingError):
+        key.decrypt(sealed.wrapped_key, ROW)
+    with pytest.raises(KeyMissingError):
+        vault.unwrap(vault.key_id, key.encrypt(SECRET, ROW), ROW)
+
+
+def test_an_unknown_key_is_looked_for_where_keys_come_from(key):
+    new = MasterKey.generate()
+    asked = []
+    vault = Vault([key], lambda: asked.append(1) or [new])
+    sealed = Vault([new]).seal(SECRET, ROW)
+    before = Vault([key]).seal(SECRET, ROW)
+    assert vault.open(before, ROW) == SECRET
+    assert asked == []
+    assert vault.open(sealed, ROW) == SECRET
+    assert vault.open(sealed, ROW) == SECRET
+    assert asked == [1]
+    assert vault.key_id == new.key_id
+    assert vault.open(before, ROW) == SECRET
+
+
+def test_a_key_that_is_not_where_keys_come_from_either_is_named(key):
+    vault = Vault([key], lambda: [key])
+    sealed = Vault([MasterKey.generate()]).seal(SECRET, ROW)
+    with pytest.raises(KeyMissingError, match=f"key {sealed.key_id} .*there is {key.key_id}"):
+        vault.open(sealed, ROW)
+
+
+def test_a_secret_is_sealed_by_the_key_that_the_database_is_under(key):
+    new = MasterKey.generate()
+    assert Vault([new, key]).seal(SECRET, ROW, key.key_id).key_id == key.key_id
+    late = Vault([key], lambda: [new])
+    assert late.seal(SECRET, ROW, new.key_id).key_id == new.key_id
+    with pytest.raises(KeyMissingError):
+        Vault([key]).seal(SECRET, ROW, new.key_id)
