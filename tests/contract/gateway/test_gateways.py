@@ -7,6 +7,7 @@ from lxml import etree
 
 from busytime.ews import envelopes, envelopes_looking, envelopes_sharing, envelopes_writing, groups, item_values
 from busytime.ews.marker import Entry
+from busytime.model import AuthType
 from tests.contract.gateway.suite import GatewayContract
 from tests.contract.gateway.suite_entries import EntryContract
 from tests.contract.gateway.suite_groups import GroupContract
@@ -51,6 +52,18 @@ class TestEWSCalendarGateway(GatewayContract, RightsContract, EntryContract, Gro
     @pytest.fixture
     def world(self, sandbox):
         world = SandboxWorld(*sandbox)
+        yield world
+        world.mend()
+        world.close()
+
+
+@pytest.mark.parametrize("sandbox", ["exchange"], indirect=True)
+class TestEWSCalendarGatewayByOtherLogOns(GatewayContract, EntryContract, ProbeContract):
+    """Reading, writing and what fails, by a proven connection and by tokens."""
+
+    @pytest.fixture(params=[AuthType.NTLM, AuthType.OAUTH])
+    def world(self, sandbox, request):
+        world = SandboxWorld(*sandbox, auth_type=request.param)
         yield world
         world.mend()
         world.close()

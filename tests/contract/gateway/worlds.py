@@ -11,7 +11,8 @@ from lxml import etree
 
 from busytime.errors import AuthenticationError, Reason, ServerBusyError, TooManyMailboxesError, UnsupportedServerError
 from busytime.ews import EWSCalendarGateway, envelopes, envelopes_looking, envelopes_writing
-from busytime.model import BusyStatus, Endpoint, Secret, Unanswered, Window
+from busytime.model import AuthType, BusyStatus, Endpoint, Secret, Unanswered, Window
+from tests.contract.gateway.counting_guard import CountingGuard
 from tests.fakes.folders import CONNECTION, OWNER
 from tests.fakes.in_memory_gateway import InMemoryCalendarGateway
 
@@ -35,27 +36,6 @@ STATUSES = {
     BusyStatus.OUT_OF_OFFICE: "OOF",
     BusyStatus.WORKING_ELSEWHERE: "WorkingElsewhere",
 }
-
-
-class CountingGuard:
-    """Counts permits and remembers what left them."""
-
-    def __init__(self):
-        self.taken = 0
-        self.held = 0
-        self.left_by = []
-
-    @contextmanager
-    def permit(self, *, log_on=True):  # noqa: ARG002
-        self.taken += 1
-        self.held += 1
-        try:
-            yield
-        except BaseException as error:
-            self.left_by.append(type(error))
-            raise
-        finally:
-            self.held -= 1
 
 
 @cache
@@ -196,19 +176,26 @@ class FakeWorld:
 class SandboxWorld:
     """The sandbox, through the real adapter; every request is held against the schema."""
 
-    def __init__(self, sandbox, numbers, style="exchange"):
+    def __init__(self, sandbox, numbers, style="exchange", auth_type=AuthType.BASIC):
         self.style = style
+        self.auth_type = auth_type
         self._sandbox = sandbox
         self._numbers = numbers
         self._schema = schema()
         self.sent = []
-        self.guard = CountingGuard()
+        self.guard = CountingGuard(each_logs_on=auth_type is AuthType.BASIC)
         self.gateway = self._open(sandbox.password)
         self.mend()
+        if auth_type is AuthType.OAUTH:
+            self.gateway._transport._log_on._tokens.get()  # before any fault is ordered: it would strike this request
 
     def _open(self, password):
-        endpoint = Endpoint(self._sandbox.email, self._sandbox.ews_url, ca_pem=Path(self._sandbox.ca_file).read_text())
-        gateway = EWSCalendarGateway(endpoint, Secret(self._sandbox.email, password), self.guard, request_deadline_seconds=10)
+        username, token_url = self._sandbox.email, None
+        if self.auth_type is AuthType.OAUTH:
+            username, password, token_url = self._register(password)
+        ca_pem = Path(self._sandbox.ca_file).read_text()
+        endpoint = Endpoint(self._sandbox.email, self._sandbox.ews_url, self.auth_type, ca_pem, token_url)
+        gateway = EWSCalendarGateway(endpoint, Secret(username, password), self.guard, request_deadline_seconds=10)
         transport = gateway._transport
         send = transport.send
 
@@ -218,6 +205,13 @@ class SandboxWorld:
 
         transport.send = recorded
         return gateway
+
+    def _register(self, password):
+        """Register an application; what it logs on with is wrong where the account's password would be."""
+        application = self._sandbox.control("POST", "/application", {"client_id": "0b5e7a1c-contract"})
+        secret = application["client_secret"] if password == self._sandbox.password else password
+        token_url = self._sandbox.ews_url.replace("/EWS/Exchange.asmx", application["token_path"])
+        return application["client_id"], secret, token_url
 
     def _check(self, envelope):
         self.sent.append(envelope)
@@ -373,6 +367,7 @@ class SandboxWorld:
     def mend(self):
         self._sandbox.control("DELETE", "/faults")
         usual = {"root_visible": True, "permission_set": "omitted", "foreign_address": True, "find_items": 1000}
+        usual["auth"] = ["bearer" if self.auth_type is AuthType.OAUTH else str(self.auth_type)]
         self._sandbox.control("POST", "/limits", usual)
 
     def close(self):

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from busytime.errors import BusyTimeError
 from busytime.ews import EWSCalendarGateway
-from busytime.model import Endpoint, Secret, Window
+from busytime.model import AuthType, Endpoint, Secret, Window
 from tests.integration.ews.hostile import SUBJECT, serving
 from tests.integration.ews.scripted import Script
 
@@ -26,9 +26,11 @@ WINDOW = Window(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 12, 23, tzinf
 class Guard:
     def __init__(self):
         self.left_by = []
+        self.log_ons = []
 
     @contextmanager
-    def permit(self, *, log_on=True):  # noqa: ARG002
+    def permit(self, *, log_on=True):
+        self.log_ons.append(log_on)
         try:
             yield
         except Exception as error:
@@ -46,8 +48,8 @@ def connect(guard):
     """Open gateways that are closed after the test."""
     with contextlib.ExitStack() as stack:
 
-        def open_gateway(url, *, deadline=5.0, ca_pem=None, **more):
-            endpoint = Endpoint("busytime@corp.example", url, ca_pem=ca_pem)
+        def open_gateway(url, *, deadline=5.0, ca_pem=None, auth_type=AuthType.BASIC, token_url=None, **more):
+            endpoint = Endpoint("busytime@corp.example", url, auth_type, ca_pem, token_url)
             gateway = EWSCalendarGateway(
                 endpoint, Secret("busytime@corp.example", PASSWORD), guard, request_deadline_seconds=deadline, **more
             )
