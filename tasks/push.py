@@ -109,11 +109,10 @@ def push_owner(batch: OwnerBatch) -> OwnerPush:
     When the last attempt failed too, what is left is written down as failed, or as waiting for a log-on.
     """
     office = workspace()
-    connection = office.connection(batch.connection_id)
     step = Step(office, batch.run_id, "push_owner", batch.connection_id, len({it.calendar_id for it in batch.changes}))
     earlier, results = _ended_before(office, batch), list[ChangeResult]()
     try:
-        _push(office, connection, batch, results)
+        _push(office, office.connection(batch.connection_id), batch, results)
     except BusyTimeError as error:
         step.note(error)
         if not (is_last_word(error) or isinstance(error, FatalError)):

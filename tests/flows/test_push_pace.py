@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from busytime.ews.gateway import EWSCalendarGateway
 from tests.flows.pushing import WRITES, at, booked, booking_page
 
 
@@ -24,6 +27,30 @@ def test_refused_log_on_lets_entries_wait_and_all_are_written_after_the_right_pa
     diary.home.connect("another-good-password").ended(0)
     assert diary.push().status == "completed"
     assert [set(diary.ours(calendar)) for calendar in (main, additional)] == [{"BK-1"}] * 2
+
+
+def test_connection_that_is_ended_midway_lets_what_is_left_wait_with_a_reason(diary, person):
+    main, additional = person(), person()
+    diary.pages(booking_page(main, [additional]))
+    diary.take(booked("BK-1", at(9)))
+    write = EWSCalendarGateway.create_entry
+
+    def create_entry(*args):
+        diary.change("UPDATE connections SET closed_at = opened_at")
+        return write(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EWSCalendarGateway, "create_entry", create_entry)
+        pushed = diary.push()
+    assert (pushed.status, pushed.outcome.reason) == ("refused", "no_connection")
+    assert pushed.changes["BK-1", additional] == ("create", "failed", "no_connection")
+    assert diary.entries() == {("BK-1", main): ("present", None), ("BK-1", additional): ("waiting_for_log_on", "no_connection")}
+    steps = diary.home.query("SELECT reason FROM audit_steps WHERE step = 'push_owner' ORDER BY id")
+    assert [reason for (reason,) in steps] == [None, "no_connection"]
+
+    diary.change("UPDATE connections SET closed_at = NULL")
+    assert diary.push().status == "completed"
+    assert set(diary.ours(additional)) == {"BK-1"}
 
 
 def test_third_mailbox_in_five_minutes_waits_where_two_are_allowed(diary, person, clock):
