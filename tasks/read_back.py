@@ -12,7 +12,8 @@ from busytime.errors import BusyTimeError, FatalError, SpoiltAnswerError
 from busytime.model import Window
 from busytime.outcomes import EntriesRead
 from busytime.owner_changes import read_entries_back
-from busytime.planning import plan_following
+from busytime.planning import FollowedChange, plan_following
+from busytime.store.entry_book import StoredEntryBook
 from tasks.books import open_book
 from tasks.push import open_desk
 from tasks.runs import HeldLock, OpenRun
@@ -116,10 +117,16 @@ def follow_owners(run: OpenRun) -> EntriesRead:
     """Let bookings follow what owners did, on pages that want it; a page that changes too much at once is left alone."""
     office = workspace()
     book = open_book(office, run.run_id, backfill=False)
-    followed, refused = plan_following(book.snapshot())
-    for change in followed:
-        with office.store.write() as unit:
-            unit.bookings.follow(change.booking.key, change.booking.revision, change.window)
-        if change.window is not None:
-            book.save_read([replace(change.entry, state=EntryState.PRESENT)], before=[change.entry])
-    return EntriesRead({}, followed=len(followed), refused_pages=tuple(refused))
+    changes, refused = plan_following(book.snapshot())
+    followed = sum(_follow(office, book, change) for change in changes)
+    return EntriesRead({}, followed=followed, refused_pages=tuple(refused))
+
+
+def _follow(office: Workspace, book: StoredEntryBook, change: FollowedChange) -> bool:
+    """Let one booking follow its owner, unless its guest had the last word meanwhile."""
+    with office.store.write() as unit:
+        if not unit.bookings.follow(change.booking.key, change.booking.revision, change.window):
+            return False
+    if change.window is not None:
+        book.save_read([replace(change.entry, state=EntryState.PRESENT)], before=[change.entry])
+    return True

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from busytime.bookings import EntryState
+from busytime.planning import plan_following
 from tests.flows.harness import MovedClock
 from tests.flows.permitting import grant, revoke
-from tests.flows.pushing import LATER, WRITES, at, booked, booking_page, slot
+from tests.flows.pushing import LATER, WRITES, again, at, booked, booking_page, slot
 
 REPORTING = ("ill", "moved", "back", "removed", "copied", "untouched")
 FOLLOWING = ("follows", "vanishes", "overruled", "aside", "revoked", "private", "veiled", "many")
@@ -237,3 +238,27 @@ def test_entries_verified_within_the_hour_are_not_read_again(diary, person):
     assert diary.requests(mark, "GetItem") == []
     diary.harvest()
     assert sorted(diary.requests(mark, "GetItem")) == sorted([("GetItem", main), ("GetItem", other)])
+
+
+def test_booking_that_its_guest_moves_at_the_last_moment_follows_nobody(diary, person):
+    main = person()
+    diary.pages(booking_page(main, owner_changes="follow"))
+    booking = booked("BK-1", at(9))
+    diary.take(booking)
+    diary.push()
+    move(diary, main, at(14))
+
+    def plan_late(snapshot):
+        from tasks.workspace import workspace
+
+        planned, office = plan_following(snapshot), workspace()
+        with office.store.write() as unit:
+            unit.bookings.take([again(booking, at(16))], office.clock.now())
+        return planned
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.read_back.plan_following", plan_late)
+        assert diary.harvest().entries.followed == 0
+    assert diary.entries() == {("BK-1", main): ("moved_by_owner", None)}
+    assert diary.push().changes == {("BK-1", main): APPLIED}
+    assert diary.ours(main) == {"BK-1": slot(at(16))}
