@@ -22,7 +22,7 @@ def read_back(desk: PushDesk, written: Sequence[Ending]) -> list[ChangeResult]:
         written: Attempts that were applied.
 
     Returns:
-        For each entry that is not as it was written, what has become of its change.
+        For each entry that is not as it was written, or not alone, what has become of its change.
 
     Raises:
         FatalError: No further request makes sense.
@@ -45,10 +45,12 @@ def read_back(desk: PushDesk, written: Sequence[Ending]) -> list[ChangeResult]:
     now = desk.now()
     present = [it for it in good if it.kind is not ChangeKind.CANCEL]
     written_here = any(it.outcome is Outcome.APPLIED for it in present)
-    desk.book.save([_verified(it, seen[it.entry.id], now=now) for it in present])
+    verified = [_verified(it, seen[it.entry.id], now=now) for it in present]
+    desk.book.save(verified)
     if written_here:
         desk.book.prove_write(desk.calendar.id)
-    return [_note(desk, it, seen[it.entry.id]) for it in odd]
+    twinned = [_lost(it, after) for it, after in zip(present, verified, strict=True) if after.lost]
+    return twinned + [_note(desk, it, seen[it.entry.id]) for it in odd]
 
 
 def _items_of(desk: PushDesk, ending: Ending, items: Sequence[CalendarItem]) -> list[CalendarItem]:
@@ -71,13 +73,17 @@ def _same(entry: Entry, item: CalendarItem) -> bool:
 
 
 def _verified(ending: Ending, items: Sequence[CalendarItem], *, now: datetime) -> Entry:
-    entry = ending.entry
-    ours = next(item for item in items if _same(entry, item))
-    sighting = sort_out(items, entry)
-    # A twin that a lost request made late is removed where lost answers are settled: the entry is looked up once more.
-    state = EntryState.UNKNOWN if sighting.late else entry.state
-    reason = Reason.COPIED_BY_OWNER if sighting.copies else entry.reason
-    return replace(entry, state=state, reason=reason, change_key=ours.name.change_key, verified_at=now)
+    sighting = sort_out(items, ending.entry)
+    ours = next(item for item in items if _same(ending.entry, item))
+    entry = replace(ending.entry, change_key=ours.name.change_key, verified_at=now)
+    if sighting.late:
+        # A twin that a lost request made late is removed where lost answers are settled: the entry is looked up once more.
+        return replace(entry, state=EntryState.UNKNOWN, reason=Reason.ANSWER_LOST)
+    return replace(entry, reason=Reason.COPIED_BY_OWNER) if sighting.copies else entry
+
+
+def _lost(ending: Ending, entry: Entry) -> ChangeResult:
+    return ChangeResult(entry.booking_key, entry.calendar_id, ending.kind, Outcome.UNKNOWN, entry.reason)
 
 
 def _note(desk: PushDesk, ending: Ending, items: Sequence[CalendarItem]) -> ChangeResult:

@@ -117,3 +117,36 @@ def test_no_copy_is_taken_for_an_entry_that_its_owner_made_private(diary, exchan
     left = {it["id"]: it["start"] for it in diary.items(main)}
     assert left.pop(item["id"], None) == (at(14).isoformat() if wish == "move" else None)
     assert list(left.values()) == [at(9).isoformat()] * 2
+
+
+@pytest.fixture
+def twinned(exchange):
+    """Each item that is made has a twin right away, as if a lost request of the same attempt had taken effect too."""
+    write = EWSCalendarGateway.create_entry
+
+    def create_entry(*args):
+        made = write(*args)
+        exchange.control("POST", f"/appointments/{made.item_id}/copy", {})
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EWSCalendarGateway, "create_entry", create_entry)
+        yield
+
+
+def test_twin_that_is_seen_when_the_entry_is_read_back_is_removed_in_the_same_run(diary, main, twinned):
+    diary.take(booked("BK-1", at(9)))
+    pushed = diary.push()
+    assert (pushed.status, pushed.changes) == ("completed", {("BK-1", main): ("update", "already_applied", None)})
+    removed, found = ("cancel", "applied", None), ("update", "already_applied", None)
+    assert diary.attempts("BK-1") == [("create", "applied", None), removed, found]
+    assert diary.ours(main) == {"BK-1": slot(at(9))}
+
+
+def test_entry_with_a_twin_that_cannot_be_removed_is_told_as_unknown(diary, main, twinned):
+    diary.take(booked("BK-1", at(9)))
+    diary.fault("drop_before", "DeleteItem", count=50)
+    pushed = diary.push()
+    assert (pushed.status, pushed.changes) == ("completed_with_failures", {("BK-1", main): ("update", "unknown", "answer_lost")})
+    assert diary.entries() == {("BK-1", main): ("unknown", "answer_lost")}
+    assert len(diary.items(main)) == 2
