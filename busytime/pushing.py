@@ -20,7 +20,14 @@ from busytime.bookings import (
     ItemName,
     Unseen,
 )
-from busytime.errors import BusyTimeError, ConflictError, Reason, SkippableError
+from busytime.errors import (
+    BusyTimeError,
+    ConflictError,
+    Reason,
+    ServerUnavailableError,
+    SkippableError,
+    SpoiltAnswerError,
+)
 from busytime.model import Calendar, Outcome, Role, Window
 from busytime.planning import PlannedChange, Snapshot, in_order, plan_booking
 from busytime.push_desk import PushDesk
@@ -138,17 +145,25 @@ class _Chunk:
         """Carry out the changes, then read back what was written."""
         done: dict[str, ChangeResult] = {}
         try:
-            for task in self.tasks():
-                slot = self._slot(task.change)
-                full = self._attempts.full
-                done[task.change.booking.key] = (
-                    _skipped(task.change, Reason.TOO_MANY_MAILBOXES) if full else self._push(task, slot)
-                )
-                if slot is not None:
-                    self._slots.passed(slot)
-            done |= {it.booking_key: it for it in read_back(self._desk, self._attempts.written)}
+            self._carry_out(done)
+            self._verify(done)
+        except (ServerUnavailableError, SpoiltAnswerError):
+            # The next attempt plans nothing for what was written before this. A server that wants to be left alone is.
+            self._verify(done)
+            raise
         finally:
             results += done.values()
+
+    def _carry_out(self, done: dict[str, ChangeResult]) -> None:
+        for task in self.tasks():
+            slot = self._slot(task.change)
+            full = self._attempts.full
+            done[task.change.booking.key] = _skipped(task.change, Reason.TOO_MANY_MAILBOXES) if full else self._push(task, slot)
+            if slot is not None:
+                self._slots.passed(slot)
+
+    def _verify(self, done: dict[str, ChangeResult]) -> None:
+        done |= {it.booking_key: it for it in read_back(self._desk, self._attempts.written)}
 
     def _slot(self, change: PlannedChange) -> Slot | None:
         booking, page = change.booking, self._snapshot.pages.get(change.booking.page)

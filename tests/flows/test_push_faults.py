@@ -131,6 +131,11 @@ def test_what_was_done_before_the_server_fell_silent_is_told_with_the_rest(scene
     assert scene.diary.ours(main) == {"silent": slot(at(9)), "silent-moved": slot(at(14))}
 
 
+def test_what_was_written_before_the_server_fell_silent_is_read_back_in_the_same_run(scene):
+    query = "SELECT booking_key FROM entries WHERE booking_key LIKE 'silent%' AND verified_at IS NOT NULL ORDER BY 1"
+    assert scene.diary.home.query(query) == [("silent",), ("silent-moved",)]
+
+
 def test_lost_entry_stays_unknown_until_its_calendar_tells(scene):
     for name, outcome in (("mute", "malformed_answer"), ("shut", "folder_not_found")):
         main = scene.main[name]
