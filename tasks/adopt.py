@@ -7,7 +7,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from busytime.bookings import CalendarItem, booking_key_of
-from busytime.errors import BusyTimeError, FatalError, SkippableError
+from busytime.errors import BusyTimeError, FatalError, SkippableError, SpoiltAnswerError
 from busytime.model import Calendar
 from busytime.outcomes import Adopted
 from busytime.permissions import Need
@@ -49,32 +49,40 @@ def adopt_batch(batch: AdoptionBatch) -> Adopted:
     office = workspace()
     step = Step(office, batch.run_id, "adopt_batch", batch.number, len(batch.calendars))
     try:
-        adopted = adopt_calendars(office, batch)
-    except BusyTimeError as error:
-        step.note(error)
-        if isinstance(error, FatalError) or not is_last_word(error):
-            raise
-        return Adopted(0, batch.calendars)
-    step.note()
+        adopted, error = adopt_calendars(office, batch)
+    except BusyTimeError as failure:
+        adopted, error = Adopted(0, batch.calendars), failure
+    step.note(error)
+    if error is not None and (isinstance(error, FatalError) or not is_last_word(error)):
+        raise error
     return adopted
 
 
-def adopt_calendars(office: Workspace, batch: AdoptionBatch) -> Adopted:
-    """Take over what some calendars hold; those that do not tell are named."""
+def adopt_calendars(office: Workspace, batch: AdoptionBatch) -> tuple[Adopted, SpoiltAnswerError | None]:
+    """Take over what some calendars hold; those that do not tell are named.
+
+    Returns:
+        What was taken over, and why it is worth trying again: a mailbox was ill, which costs only its own calendars.
+
+    Raises:
+        RetriableError, FatalError: The server as a whole gave no answer.
+    """
     connection = office.connection(batch.lock.connection_id)
     book = open_book(office, batch.run_id, backfill=False)
     found: list[tuple[int, CalendarItem, str]] = []
     silent: list[Calendar] = []
+    spoilt: SpoiltAnswerError | None = None
     for calendar in batch.calendars:
         try:
             items = open_desk(office, connection, book, calendar).find_all()
-        except SkippableError:
+        except (SkippableError, SpoiltAnswerError) as error:
             silent.append(calendar)
+            spoilt = error if isinstance(error, SpoiltAnswerError) else spoilt
             continue
         keys = [(item, booking_key_of(item.marker_key, office.store.installation_id)) for item in items]
         found += [(calendar.id, item, key) for item, key in keys if key is not None]
     book.adopt(found)
-    return Adopted(len(found), tuple(silent))
+    return Adopted(len(found), tuple(silent)), spoilt
 
 
 @task(name="end_adoption", cache_policy=NO_CACHE)

@@ -112,6 +112,23 @@ def test_calendar_that_does_not_tell_keeps_pushes_from_writing(diary, exchange, 
     assert diary.push().changes == {("BK-3", main): ("create", "conflict", "slot_taken")}
 
 
+@pytest.mark.parametrize("kind", ["sick_mailbox", "malformed"])
+def test_only_an_ill_mailbox_does_not_tell_what_it_holds(diary, exchange, person, main, kind):
+    ill, other = person(), person()
+    # Neither first nor last: one before it and one after it tell what they hold.
+    diary.pages(*(booking_page(owner, name=name) for name, owner in (("talk", main), ("ill", ill), ("other", other))))
+    back_up(diary)
+    diary.take(booked("BK-2", at(11)), booked("BK-3", at(11), page="other"))
+    diary.push()
+    restore(diary)
+    exchange.control("POST", "/faults", {"kind": kind, "operation": "FindItem", "mailbox": ill})
+    resynced = diary.resync()
+    assert (resynced.status, [it.owner for it in resynced.silent]) == ("completed_with_failures", [ill])
+    assert resynced.adopted == 3
+    found = {("BK-1", main): ("present", None), ("BK-2", main): ("present", None), ("BK-3", other): ("present", None)}
+    assert diary.entries() == found
+
+
 def test_other_owners_are_not_written_to_once_one_calendar_has_told(diary, person):
     owners = sorted(person() for _ in range(7))  # in this order their calendars have their turn, four at once
     diary.pages(*(booking_page(owner, name=owner) for owner in owners))
