@@ -58,7 +58,7 @@ class TestEWSCalendarGateway(GatewayContract, RightsContract, EntryContract, Gro
 
 
 @pytest.mark.parametrize("sandbox", ["exchange"], indirect=True)
-class TestEWSCalendarGatewayByOtherLogOns(GatewayContract, EntryContract, ProbeContract):
+class TestEWSCalendarGatewayByOtherLogOns(GatewayContract, ProbeContract):
     """Reading, writing and what fails, by a proven connection and by tokens."""
 
     @pytest.fixture(params=[AuthType.NTLM, AuthType.OAUTH])
