@@ -59,10 +59,11 @@ class EWSCalendarGateway:
 
         Args:
             endpoint: Where and how.
-            secret: What logs on.
-            guard: Gives a permit for every single request.
+            secret: What logs on; under OAuth the application's id and its secret.
+            guard: Gives a permit for every single request, one after the other: none is asked for while another is held.
             request_deadline_seconds: From the first step of connecting to the last byte of an answer; looking
-                up the host's name comes before it and has the resolver's own limit.
+                up the host's name comes before it and has the resolver's own limit. An NTLM handshake, and a
+                request for a token, have one of their own.
             max_answer_bytes: After unpacking.
             max_connections: Open at once; a further request waits.
 

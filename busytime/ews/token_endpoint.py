@@ -125,6 +125,7 @@ def _not_ambiguous(error: BusyTimeError, request: Request) -> BusyTimeError:
     # Whatever became of the request for a token: the request that waits for it was not sent.
     if isinstance(error, SpoiltAnswerError):
         return make_error(ServerUnavailableError, error.reason, request)
+    error.detail = error.detail or "token"
     return error
 
 

@@ -196,6 +196,16 @@ def test_sign_in_that_is_not_trusted_sees_no_secret(ask, authority):
     assert tokens.received == []
 
 
+def test_sign_in_that_does_not_speak_tls_leaves_no_write_in_doubt(connect):
+    with serving(answering("")) as tokens, serving(answering(GOOD)) as server:
+        url = tokens.url(PATH).replace("http:", "https:")
+        gateway = connect(server.url(), auth_type=AuthType.OAUTH, token_url=url)
+        with pytest.raises(UnsupportedServerError) as caught:
+            gateway.remove_entry("ana@corp.example", "AAMk")
+    assert server.connections == 0
+    assert "--tenant" in str(leak_free(caught.value))
+
+
 def test_no_log_handler_sees_secret_or_token(ask, caplog):
     caplog.set_level(logging.DEBUG)
     ask(answering(granted()))
