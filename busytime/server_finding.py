@@ -26,7 +26,7 @@ def is_own_host(email: str, host: str) -> bool:
     """Tell whether a host is the mail's own domain, or lies under it.
 
     Args:
-        email: The account's address.
+        email: The account's own address as the person gave it, never one that a server named instead.
         host: A host's name.
     """
     domain = email.rpartition("@")[2].lower()

@@ -1,6 +1,10 @@
 """Finding a server among hosts that mislead, stall, flood or lie: what is found, and what no host is ever shown."""
 
+import base64
+import contextlib
+import logging
 import time
+from pathlib import Path
 
 import pytest
 
@@ -42,8 +46,6 @@ def quiet(monkeypatch):
 @pytest.fixture
 def host(authority, quiet):
     """Run a host with a good certificate until the test ends."""
-    import contextlib
-
     with contextlib.ExitStack() as stack:
 
         def run(name, play, *, days=2, certified=None):
@@ -160,6 +162,20 @@ def test_a_certificate_for_another_host_is_no_place(host, authority):
     assert server.received == []
 
 
+def test_what_is_wrong_with_somebody_elses_certificate_is_not_reported(host, authority):
+    host(OWN, answering(moved(f"https://{FOREIGN}{PATH}")))
+    host(FOREIGN, answering(wants("Basic")), days=-1)
+    assert list(finder(authority.pem).look(EMAIL)) == []
+
+
+def test_nothing_of_a_log_on_is_logged(host, authority, caplog):
+    caplog.set_level(logging.DEBUG)
+    host(OWN, answering(response(settings(more=SUBJECT))))
+    refused(lambda: finder(authority.pem).ask(place(), SECRET))
+    for part in (PASSWORD, base64.b64encode(f"{EMAIL}:{PASSWORD}".encode()).decode(), SUBJECT, "Authorization"):
+        assert part not in caplog.text
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -185,8 +201,13 @@ def test_answers_that_name_no_server_say_to_give_the_url(host, authority, answer
     failure = refused(lambda: finder(authority.pem).ask(place(), SECRET))
     assert type(failure) is ConfigurationError
     assert "--ews-url" in str(failure)
-    assert "docs/connecting.md" in str(failure)
+    assert "docs/connecting.md#ews-url" in str(failure)
     assert [b"authorization: basic" in head for head in heads(server)] == [True, False][: len(server.received)]
+
+
+def test_the_section_that_messages_name_is_there():
+    page = Path(__file__).resolve().parents[3] / "docs" / "connecting.md"
+    assert '<a id="ews-url"></a>' in page.read_text()
 
 
 def test_a_redirect_is_never_followed_with_the_password(host, authority):
