@@ -72,7 +72,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 #: Errors of the drivers that mean the database as a whole: not there, not ours, damaged.
-_UNUSABLE = frozenset({"OperationalError", "InsufficientPrivilege", "DatabaseError"})
+_UNUSABLE = frozenset({"OperationalError", "InsufficientPrivilege", "ReadOnlySqlTransaction", "DatabaseError"})
 
 
 @contextmanager
