@@ -62,7 +62,7 @@ def shake_hands(secret: Secret, send: Callable[[Mapping[str, str]], requests.Res
 
 
 def _context(secret: Secret) -> Any:
-    # A credential of its own kind: with an empty password the library would look for one in a file.
+    # A credential of its own kind: with an empty user name the library would take one from a file (NTLM_USER_FILE).
     credential = spnego.Password(secret.username, secret.password)
     context: Any = spnego.client(credential, protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
     # Version 2 alone, whatever LM_COMPAT_LEVEL says; older ones can be broken by who listens.

@@ -197,7 +197,7 @@ def test_sign_in_that_is_not_trusted_sees_no_secret(ask, authority):
 
 
 def test_sign_in_that_does_not_speak_tls_leaves_no_write_in_doubt(connect):
-    with serving(answering("")) as tokens, serving(answering(GOOD)) as server:
+    with serving(lambda _server, _connection: b"HTTP/1.1 400 No\r\n\r\n") as tokens, serving(answering(GOOD)) as server:
         url = tokens.url(PATH).replace("http:", "https:")
         gateway = connect(server.url(), auth_type=AuthType.OAUTH, token_url=url)
         with pytest.raises(UnsupportedServerError) as caught:
