@@ -137,7 +137,8 @@ class Attempts:
         self._desk.book.conclude(ending)
         if read_again:
             self.written.append(ending)
-        return ChangeResult(after.booking_key, after.calendar_id, task.change.kind, outcome, ending.reason, ending.detail)
+        kind, moved = task.change.kind, task.change.kind is ChangeKind.UPDATE and ending.before != ending.window
+        return ChangeResult(after.booking_key, after.calendar_id, kind, outcome, ending.reason, ending.detail, moved=moved)
 
     def _ending(self, task: Task, outcome: Outcome, after: Entry, intent: Intent | None) -> Ending:
         good = outcome in {Outcome.APPLIED, Outcome.ALREADY_APPLIED}

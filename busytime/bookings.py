@@ -285,6 +285,7 @@ class ChangeResult:
         outcome: How it ended.
         reason: Why it was not applied.
         detail: The server's response code.
+        moved: Whether it was to bring an entry from one time to another.
     """
 
     booking_key: str
@@ -293,3 +294,4 @@ class ChangeResult:
     outcome: Outcome
     reason: Reason | None = None
     detail: str | None = None
+    moved: bool = False

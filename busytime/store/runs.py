@@ -123,6 +123,8 @@ class RunRepository:
                 Outcome(row.outcome),
                 Reason(row.reason) if row.reason else None,
                 row.error_code,
+                moved=row.change == ChangeKind.UPDATE
+                and (row.before_starts_at, row.before_ends_at) != (row.starts_at, row.ends_at),
             )
             for row in self._connection.execute(query.order_by(changes.c.id))
         ]

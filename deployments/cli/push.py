@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from busytime.bookings import ChangeKind
+from busytime.bookings import ChangeKind, ChangeResult
 from busytime.errors import REASON_TEXTS, ConfigurationError, Reason
 from busytime.model import Outcome, RunStatus
 from busytime.outcomes import DONE, LOGON_REASONS, PushOutcome
@@ -17,7 +17,7 @@ from deployments.cli.running import run_flow, tell_outcome, waiting
 from tasks.workspace import workspace
 
 _SHOWN = 20
-_DONE_AS = {ChangeKind.CREATE: "created", ChangeKind.UPDATE: "updated", ChangeKind.CANCEL: "cancelled"}
+_DONE = ("created", "moved", "updated", "cancelled")
 _COLOURS = {
     Outcome.CONFLICT: "bold red",
     Outcome.FAILED: "bold red",
@@ -141,13 +141,19 @@ def _show(outcome: PushOutcome) -> None:
 def summary(outcome: PushOutcome) -> str:
     """Say in one line what was done, and how many changes were not."""
     results = [result for result, _ in outcome.changes]
-    done = Counter(_DONE_AS[it.kind] for it in results if it.outcome is Outcome.APPLIED)
+    done = Counter(_done_as(it) for it in results if it.outcome is Outcome.APPLIED)
     already = sum(it.outcome is Outcome.ALREADY_APPLIED for it in results)
     other = Counter(it.outcome for it in results if it.outcome not in DONE)
-    said = [f"{done[word]} {word}" for word in _DONE_AS.values() if done[word]]
+    said = [f"{done[word]} {word}" for word in _DONE if done[word]]
     said += [f"{already} already as wanted"] if already else []
     told = [several(count, outcome) if outcome is Outcome.CONFLICT else f"{count} {outcome}" for outcome, count in other.items()]
     return "; ".join(filter(None, [", ".join(said), ", ".join(told)]))
+
+
+def _done_as(result: ChangeResult) -> str:
+    if result.kind is ChangeKind.UPDATE:
+        return "moved" if result.moved else "updated"
+    return "created" if result.kind is ChangeKind.CREATE else "cancelled"
 
 
 def _next_steps(reasons: Iterable[Reason | None]) -> list[str]:

@@ -66,11 +66,12 @@ def test_nothing_to_do_says_so_and_sends_nothing(desk):
 
 
 def test_a_summary_counts_what_was_done(desk):
-    desk.take(booking("B1", at(9)), booking("B2", at(10)))
-    assert "4 created." in desk.home.call("push").ended(0).out
+    desk.take(booking("B1", at(9)), booking("B2", at(10)), booking("B3", at(12)))
+    assert "6 created." in desk.home.call("push").ended(0).out
     desk.take(booking("B1", at(11), revision=2), {"key": "B2", "page": "talk", "state": "cancelled", "revision": 2})
-    assert "2 updated, 2 cancelled." in desk.home.call("push").ended(0).out
-    assert desk.held() == [("B1", at(11))]
+    desk.take(booking("B3", at(12), revision=2, title="Another title"))
+    assert "2 moved, 2 updated, 2 cancelled." in desk.home.call("push").ended(0).out
+    assert desk.held() == [("B1", at(11)), ("B3", at(12))]
 
 
 def test_a_dry_run_prints_the_plan_as_json_and_leaves_everything_as_it_is(desk):

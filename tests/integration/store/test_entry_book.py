@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import text
 
-from busytime.bookings import CalendarItem, ChangeKind, Claim, EntryState, Intent, ItemName, Unseen
+from busytime.bookings import CalendarItem, ChangeKind, ChangeResult, Claim, EntryState, Intent, ItemName, Unseen
 from busytime.errors import LockLostError, Reason
 from busytime.model import Outcome
 from busytime.planning import make_plan
@@ -65,6 +65,20 @@ def test_an_outcome_that_is_told_twice_is_noted_once(take, book, rows):
     book.conclude(ending)
     book.conclude(replace(ending, outcome=Outcome.FAILED))
     assert [(row["outcome"], row["reason"], row["error_code"]) for row in rows(changes)] == [("unknown", "answer_lost", "X")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "moved"),
+    [(ChangeKind.UPDATE, ELSEWHERE, True), (ChangeKind.UPDATE, WHEN, False), (ChangeKind.CREATE, None, False)],
+)
+def test_what_a_run_has_done_so_far_is_told_as_it_was(take, book, store, kind, before, moved):
+    take(booking())
+    entry = plan(book).popitem()[1]
+    book.claim(entry.calendar_id)
+    book.conclude(replace(ending_of(book.intend(entry, intent_for(entry, kind=kind))), before=before))
+    with store.read() as unit:
+        ended = unit.runs.ended(book._run_id, [entry.calendar_id])
+    assert ended == [ChangeResult("BK-1", entry.calendar_id, kind, Outcome.APPLIED, moved=moved)]
 
 
 def test_without_a_claim_nothing_is_written(take, book, open_book, rows):
