@@ -48,6 +48,7 @@ def adopt_batch(batch: AdoptionBatch) -> Adopted:
     """Search calendars for this installation's entries, and write into the tables what is there."""
     office = workspace()
     step = Step(office, batch.run_id, "adopt_batch", batch.number, len(batch.calendars))
+    error: BusyTimeError | None
     try:
         adopted, error = adopt_calendars(office, batch)
     except BusyTimeError as failure:

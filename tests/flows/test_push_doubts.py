@@ -134,7 +134,8 @@ def twinned(exchange):
         yield
 
 
-def test_twin_that_is_seen_when_the_entry_is_read_back_is_removed_in_the_same_run(diary, main, twinned):
+@pytest.mark.usefixtures("twinned")
+def test_twin_that_is_seen_when_the_entry_is_read_back_is_removed_in_the_same_run(diary, main):
     diary.take(booked("BK-1", at(9)))
     pushed = diary.push()
     assert (pushed.status, pushed.changes) == ("completed", {("BK-1", main): ("update", "already_applied", None)})
@@ -143,7 +144,8 @@ def test_twin_that_is_seen_when_the_entry_is_read_back_is_removed_in_the_same_ru
     assert diary.ours(main) == {"BK-1": slot(at(9))}
 
 
-def test_entry_with_a_twin_that_cannot_be_removed_is_told_as_unknown(diary, main, twinned):
+@pytest.mark.usefixtures("twinned")
+def test_entry_with_a_twin_that_cannot_be_removed_is_told_as_unknown(diary, main):
     diary.take(booked("BK-1", at(9)))
     diary.fault("drop_before", "DeleteItem", count=50)
     pushed = diary.push()
