@@ -80,6 +80,7 @@ class Reason(StrEnum):
     IMPERSONATION_DENIED = "impersonation_denied"
     REDIRECTED = "redirected"
     DISCONNECTED = "disconnected"
+    SECRET_RENEWED = "secret_renewed"  # noqa: S105 -- as above
     STOPPED = "stopped"
     UNEXPECTED = "unexpected"
 
@@ -170,6 +171,7 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.IMPERSONATION_DENIED: "the application may not act as this mailbox",
     Reason.REDIRECTED: "the server leads to another address",
     Reason.DISCONNECTED: "the connection was ended",
+    Reason.SECRET_RENEWED: "the connection's secret was renewed meanwhile",
     Reason.STOPPED: "somebody stopped it",
     Reason.UNEXPECTED: "an error that busytime does not know; see the log",
 }
@@ -206,9 +208,14 @@ class FatalError(BusyTimeError):
 
 
 class AuthenticationError(FatalError):
-    """The server refused the user name or the password."""
+    """The server refused the user name or the password.
+
+    Attributes:
+        noted: Whether the guard of the request has written it down already.
+    """
 
     default_reason = Reason.LOGON_REFUSED
+    noted = False
 
 
 class BreakerOpenError(FatalError):
@@ -296,6 +303,12 @@ class SpoiltAnswerError(RetriableError):
     """The server took the request and gave no usable answer; one mailbox in it may be the cause."""
 
     default_reason = Reason.SERVER_ERROR
+
+
+class SecretRenewedError(RetriableError):
+    """The secret at hand is not the current one any more; nothing was sent with it."""
+
+    default_reason = Reason.SECRET_RENEWED
 
 
 class SkippableError(BusyTimeError):

@@ -15,7 +15,18 @@ from busytime.verdicts import Finding
 
 #: No log-on is possible: somebody has to act before the next run can do better.
 LOGON_REASONS = frozenset(
-    {Reason.LOGON_REFUSED, Reason.BREAKER_OPEN, Reason.ALLOWANCE_USED_UP, Reason.KEY_MISSING, Reason.NO_CONNECTION}
+    {
+        Reason.LOGON_REFUSED,
+        Reason.PASSWORD_EXPIRED,
+        Reason.ACCOUNT_DISABLED,
+        Reason.PASSWORDS_ENDED,
+        Reason.NO_LOGON_METHOD,
+        Reason.BREAKER_OPEN,
+        Reason.ALLOWANCE_USED_UP,
+        Reason.KEY_MISSING,
+        Reason.NO_CONNECTION,
+        Reason.DISCONNECTED,
+    }
 )
 
 #: Outcomes after which an entry is where it should be.

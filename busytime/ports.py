@@ -15,6 +15,7 @@ from busytime.model import AuthType, BusyAnswer, FolderList, Interval, Invitatio
 from busytime.permissions import ItemRights, PermissionLevel, Rights
 from busytime.planning import PlannedChange, Snapshot
 from busytime.server_finding import LogOnPlace
+from busytime.signing_in import Uptime
 
 
 class Clock(Protocol):
@@ -22,6 +23,9 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the present instant in aware UTC."""
+
+    def uptime(self) -> Uptime | None:
+        """Return how long this machine has been up, which nobody can set; ``None`` where it cannot tell."""
 
 
 class RequestGuard(Protocol):

@@ -1,16 +1,13 @@
-"""Log-on safety: how many refused log-ons an account may still cause, and the guard before every request.
+"""Log-on safety: how many refused log-ons an account may still cause. Pure rules.
 
 The allowance belongs to the account, over all its versions, addresses and user names: directories lock an account
 after as few as three to five refused log-ons, and the dedicated mailbox serves everybody.
 """
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from busytime.errors import AuthenticationError, BreakerOpenError, PauseInForceError
 from busytime.model import LogonAnswer, LogonBy
 
 _MACHINE_SHARE = 2
@@ -18,12 +15,28 @@ _PERSON_SHARE = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Uptime:
+    """How long a machine has been up since a certain boot: a clock that nobody can set."""
+
+    boot: str
+    length: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Logon:
-    """One attempt to log on: when it was claimed, who caused it, and its answer (``None``: none is known)."""
+    """One attempt to log on.
+
+    Args:
+        at: When it was claimed, by the clock of the machine that did.
+        by: Who caused it.
+        answer: What came of it; ``None`` where nothing is known.
+        uptime: That machine's uptime then.
+    """
 
     at: datetime
     by: LogonBy
     answer: LogonAnswer | None
+    uptime: Uptime | None = None
 
     @property
     def counts(self) -> bool:
@@ -70,25 +83,27 @@ class Allowance:
         return self.machine_left if by is LogonBy.MACHINE else self.person_left
 
 
-def allowance(logons: Sequence[Logon], now: datetime, policy: LockoutPolicy) -> Allowance:
+def allowance(logons: Sequence[Logon], now: datetime, policy: LockoutPolicy, uptime: Uptime | None = None) -> Allowance:
     """Return what an account may still cause.
 
     The count returns to nothing only by a log-on that succeeds, or after a whole window without a refused one:
     so Active Directory counts (account lockout threshold, reset account lockout counter after).
 
     Args:
-        logons: The account's attempts in order of time, reaching back far enough: every run of refused ones whose
-            gaps are shorter than the window.
+        logons: The account's attempts in the order in which they were claimed, reaching back far enough: every run of
+            refused ones whose gaps are shorter than the window.
         now: The present instant.
         policy: What is known of the directory.
+        uptime: This machine's, now.
     """
     counted: list[Logon] = []
     for logon in logons:
-        if logon.answer is LogonAnswer.ACCEPTED or (counted and logon.at - counted[-1].at >= policy.window):
+        if logon.answer is LogonAnswer.ACCEPTED or (counted and _passed(counted[-1], logon.at, logon.uptime) >= policy.window):
             counted = []
         if logon.counts:
             counted.append(logon)
-    if counted and now - counted[-1].at >= policy.window:
+    passed = _passed(counted[-1], now, uptime) if counted else timedelta(0)
+    if passed >= policy.window:
         counted = []
     machine = sum(logon.by is LogonBy.MACHINE for logon in counted)
     person = len(counted) - machine
@@ -97,63 +112,16 @@ def allowance(logons: Sequence[Logon], now: datetime, policy: LockoutPolicy) -> 
         refused=len(counted),
         machine_left=max(0, min(policy.machine_share - machine, total_left)),
         person_left=max(0, min(policy.person_share - person, total_left)),
-        safe_after=counted[-1].at + policy.window if counted else None,
+        safe_after=now + policy.window - passed if counted else None,
     )
 
 
-class BreakerGuard:
-    """Stands before every request of one connection in this process.
+def _passed(since: Logon, now: datetime, uptime: Uptime | None) -> timedelta:
+    """Return how much time has passed since an attempt.
 
-    Under Basic every request is a log-on: so many at once as the machine may have refused, and none once one was.
+    A clock may be set, by a day too: on the machine and boot that claimed the attempt, its uptime tells. Where that is not
+    known, a clock that went back says that nothing has passed.
     """
-
-    def __init__(
-        self,
-        is_open: Callable[[], bool],
-        on_refusal: Callable[[AuthenticationError], None],
-        in_flight: int,
-        pause_left: Callable[[], float] = lambda: 0.0,
-    ) -> None:
-        """Take what it asks and does.
-
-        Args:
-            is_open: Reads the breaker.
-            on_refusal: Opens the breaker.
-            in_flight: How many requests may be under way.
-            pause_left: How many seconds the server still wants to be left alone.
-        """
-        self._is_open = is_open
-        self._on_refusal = on_refusal
-        self._places = threading.BoundedSemaphore(in_flight)
-        self._pause_left = pause_left
-
-    @contextmanager
-    def permit(self, *, log_on: bool = True) -> Iterator[None]:  # noqa: ARG002
-        """Hold a place during one request.
-
-        Raises:
-            BreakerOpenError: A log-on was refused; nothing may be sent.
-            PauseInForceError: The server asked for a pause while this request waited for its place; nothing was sent.
-        """
-        with self._places:
-            if self._is_open():
-                raise BreakerOpenError(
-                    "A log-on of this connection was refused, so nothing more is sent. "
-                    "Connect again with the right password: `busytime connect EMAIL`."
-                )
-            if (left := self._pause_left()) > 0:
-                raise PauseInForceError(f"The server asked to be left alone for {left:.0f} s more.", back_off_seconds=left)
-            try:
-                yield
-            except AuthenticationError as error:
-                self._on_refusal(error)  # before the place is free: nobody may slip in between
-                raise
-
-
-class PersonalAttempt:
-    """The guard of a person's own try: the breaker does not stand in its way, its one probe is claimed before."""
-
-    @contextmanager
-    def permit(self, *, log_on: bool = True) -> Iterator[None]:  # noqa: ARG002 -- the protocol's signature
-        """Let the request pass."""
-        yield
+    if since.uptime is not None and uptime is not None and since.uptime.boot == uptime.boot:
+        return uptime.length - since.uptime.length
+    return max(now - since.at, timedelta(0))

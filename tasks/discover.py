@@ -14,7 +14,7 @@ from busytime.model import Calendar, Invitation
 from busytime.ports import CalendarGateway
 from busytime.roster import domain_of
 from tasks.runs import HeldLock, OpenRun
-from tasks.steps import RETRIED, Step, counted, is_last_word
+from tasks.steps import RETRIED, Step, is_last_word, patient
 from tasks.workspace import Workspace, workspace
 
 _OWNERS_A_BATCH = 25
@@ -53,7 +53,7 @@ def discover_batch(batch: DiscoveryBatch) -> list[OwnerChanges]:
     step = Step(office, batch.run_id, "discover_batch", batch.number, len(batch.owners))
     gateway = office.gateway(connection)
     try:
-        seen = [counted(office, connection, partial(discover_owner, gateway, owner)) for owner in batch.owners]
+        seen = [patient(office, connection, partial(discover_owner, gateway, owner)) for owner in batch.owners]
     except BusyTimeError as error:
         step.note(error)
         if isinstance(error, FatalError) or not is_last_word(error):
@@ -76,10 +76,10 @@ def discover_shared_calendars(
     with office.store.read() as unit:
         known = unit.roster.external(connection.id)
     try:
-        waiting = counted(office, connection, gateway.list_invitations)
+        waiting = patient(office, connection, gateway.list_invitations)
         invitations = [SeenInvitation(it.sender, _accept(gateway, it, accept_from)) for it in waiting]
         awaited = {it.sender for it in invitations if it.accepted}
-        seen = counted(office, connection, partial(_look_until, gateway, known, awaited))
+        seen = patient(office, connection, partial(_look_until, gateway, known, awaited))
     except BusyTimeError as error:
         step.note(error)
         raise

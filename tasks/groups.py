@@ -6,10 +6,9 @@ A list has no calendar, and answers for its members as if they were one. It must
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
-from busytime.connecting import note_refusal, probe
 from busytime.errors import (
-    AuthenticationError,
     BusyTimeError,
     NoConnectionError,
     PauseInForceError,
@@ -18,6 +17,7 @@ from busytime.errors import (
     ServerUnavailableError,
 )
 from busytime.model import ConnectionMode
+from busytime.probing import probe
 from busytime.roster import Roster
 from busytime.store.connections import StoredConnection
 from tasks.workspace import Workspace
@@ -70,15 +70,11 @@ def _ask(office: Workspace, connection: StoredConnection, owners: Sequence[str],
     """Ask about one owner after the other; what was answered before an error is kept."""
     gateway = office.gateway(connection)
     deadline = office.clock.now() + timedelta(seconds=office.settings.batch_deadline_seconds)
-    probe(office.desk, connection, gateway)
-    try:
-        for owner in owners:
-            if office.clock.now() > deadline:
-                raise ServerUnavailableError("The server takes too long to answer.", reason=Reason.TIMED_OUT)
-            answers[owner] = gateway.is_group(owner)
-    except AuthenticationError:
-        note_refusal(office.desk, connection)
-        raise
+    probe(office.desk, connection, gateway, partial(office.gateway_past_breaker, connection))
+    for owner in owners:
+        if office.clock.now() > deadline:
+            raise ServerUnavailableError("The server takes too long to answer.", reason=Reason.TIMED_OUT)
+        answers[owner] = gateway.is_group(owner)
 
 
 def _keep_pause(office: Workspace, connection: StoredConnection, error: BusyTimeError) -> None:

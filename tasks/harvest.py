@@ -14,7 +14,7 @@ from busytime.harvesting import BatchResult, record_batch
 from busytime.model import Calendar, Unanswered, Window
 from busytime.reading import Reading, read_batch
 from tasks.runs import HeldLock, OpenRun
-from tasks.steps import RETRIED, Step, counted, is_last_word
+from tasks.steps import RETRIED, Step, is_last_word, patient
 from tasks.workspace import Workspace, workspace
 
 
@@ -110,7 +110,7 @@ def _read(office: Workspace, batch: Batch, calendars: Sequence[Calendar]) -> Rea
             deadline=deadline,
         )
 
-    return counted(office, connection, action)
+    return patient(office, connection, action)
 
 
 def _write(office: Workspace, batch: Batch, calendars: Sequence[Calendar], reading: Reading) -> BatchResult:

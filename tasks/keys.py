@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from busytime.connecting import Desk
+from busytime.claiming import Desk
 from busytime.errors import ConfigurationError, KeyMissingError
 from busytime.key_rotation import RotationStep, next_step
 from busytime.vault import MasterKey, Vault

@@ -4,10 +4,10 @@ from functools import partial
 
 from prefect import task
 
-from busytime.connecting import probe
 from busytime.errors import BusyTimeError
+from busytime.probing import probe
 from tasks.runs import HeldLock, OpenRun
-from tasks.steps import RETRIED, Step, patient
+from tasks.steps import RETRIED, Step, patient, pause
 from tasks.workspace import workspace
 
 
@@ -18,7 +18,9 @@ def probe_connection(run: OpenRun, lock: HeldLock) -> HeldLock:
     connection = office.connection(lock.connection_id)
     step = Step(office, run.run_id, "probe_connection", connection.id)
     try:
-        patient(office, connection, partial(probe, office.desk, connection, office.gateway(connection), run.run_id))
+        past_breaker = partial(office.gateway_past_breaker, connection)
+        log_on = partial(probe, office.desk, connection, office.gateway(connection), past_breaker, run.run_id, pause)
+        patient(office, connection, log_on)
     except BusyTimeError as error:
         step.note(error)
         raise

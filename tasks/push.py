@@ -24,7 +24,7 @@ from busytime.store.entry_book import StoredEntryBook
 from busytime.store.permissions import StoredVerdict
 from tasks.books import check_not_restored, open_book
 from tasks.runs import HeldLock, OpenRun
-from tasks.steps import RETRIED, Step, attempt_number, counted, is_last_word, pause
+from tasks.steps import RETRIED, Step, attempt_number, is_last_word, patient, pause
 from tasks.validate import ValidationBatch, cut_batches
 from tasks.workspace import Workspace, workspace
 
@@ -165,7 +165,7 @@ def open_desk(office: Workspace, connection: StoredConnection | None, book: Stor
         return office.gateway(_connected(connection))
 
     def ask(action: Callable[[], T], /) -> T:
-        return counted(office, _connected(connection), action)
+        return patient(office, _connected(connection), action)
 
     return PushDesk(
         calendar=calendar,

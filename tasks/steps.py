@@ -10,8 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from busytime.backing_off import patiently
-from busytime.connecting import note_refusal
-from busytime.errors import AuthenticationError, BusyTimeError, FatalError, Reason, RetriableError, ServerBusyError
+from busytime.errors import BusyTimeError, FatalError, Reason, RetriableError, ServerBusyError
 from busytime.model import Outcome
 from busytime.store.connections import StoredConnection
 from busytime.store.runs import Attempt
@@ -70,15 +69,6 @@ def pause(seconds: float) -> None:
     """Wait, but not for a run that is being stopped: its threads would keep the process for minutes."""
     if STOPPING.wait(seconds):
         raise StoppedError("The run was stopped while it waited for the server.", reason=Reason.STOPPED)
-
-
-def counted(office: Workspace, connection: StoredConnection, action: Callable[[], T]) -> T:
-    """Do the same in the middle of a run, where a refused log-on is counted for the account's allowance."""
-    try:
-        return patient(office, connection, action)
-    except AuthenticationError:
-        note_refusal(office.desk, connection)
-        raise
 
 
 class Step:

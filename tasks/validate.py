@@ -15,7 +15,7 @@ from busytime.store.unit_of_work import UnitOfWork
 from busytime.validating import Candidate, Ladder
 from busytime.verdicts import Finding, after_denial, denial, unreachable, with_arrivals
 from tasks.runs import HeldLock, OpenRun
-from tasks.steps import RETRIED, Step, counted, is_last_word
+from tasks.steps import RETRIED, Step, is_last_word, patient
 from tasks.workspace import Workspace, workspace
 
 _BATCH_SIZE = 100
@@ -78,7 +78,7 @@ def validate_batch(batch: ValidationBatch) -> list[Finding]:
     step = Step(office, batch.run_id, "validate_batch", batch.number, len(batch.candidates))
     ladder = _ladder(office, connection, batch)
     try:
-        conclusions: Mapping[tuple[int, Need], Conclusion] = counted(office, connection, ladder.climb)
+        conclusions: Mapping[tuple[int, Need], Conclusion] = patient(office, connection, ladder.climb)
     except BusyTimeError as error:
         step.note(error)
         if isinstance(error, FatalError) or not is_last_word(error):

@@ -8,24 +8,34 @@ import getpass
 import os
 import platform
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 
-from busytime.connecting import Desk, open_breaker, open_secret
-from busytime.errors import AuthenticationError, ConfigurationError, NoConnectionError
+from busytime.claiming import Desk
+from busytime.connecting import open_secret
+from busytime.errors import ConfigurationError, NoConnectionError, Reason
 from busytime.ews.gateway import EWSCalendarGateway
-from busytime.model import Breaker, Endpoint, Secret
+from busytime.guarding import ClaimedAttempt, ConnectionGuard
+from busytime.model import AuthType, Endpoint, Secret
+from busytime.permits import PermitLine
 from busytime.ports import CalendarGateway, Clock, RequestGuard
-from busytime.signing_in import BreakerGuard, LockoutPolicy, PersonalAttempt
+from busytime.probing import check_may_send, note_refusal
+from busytime.signing_in import LockoutPolicy, Uptime
 from busytime.store.connections import StoredConnection
 from busytime.store.database import check_version, current_version, open_engine, upgrade
+from busytime.store.locks import SILENT_HOLDER, this_boot
+from busytime.store.permit_book import StoredPermitBook
 from busytime.store.unit_of_work import Store
 from busytime.vault import Vault
 from config.settings import Settings, load_settings
 from tasks.keys import load_keys
+
+#: Connections to one server at once where a request is no log-on: more than the threads that read.
+_CONNECTIONS = 4
 
 
 class SystemClock:
@@ -35,6 +45,12 @@ class SystemClock:
         """Return the present instant in aware UTC."""
         return datetime.now(UTC)
 
+    def uptime(self) -> Uptime | None:
+        """Return how long this machine has been up."""
+        if not hasattr(time, "CLOCK_BOOTTIME"):
+            return None
+        return Uptime(this_boot(), timedelta(seconds=time.clock_gettime(time.CLOCK_BOOTTIME)))
+
 
 @dataclass
 class Workspace:
@@ -43,6 +59,7 @@ class Workspace:
     settings: Settings
     desk: Desk
     _gateways: dict[tuple[int, int | None], CalendarGateway] = field(default_factory=dict)
+    _lines: dict[int, PermitLine] = field(default_factory=dict)
     _opening: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -62,10 +79,11 @@ class Workspace:
             NoConnectionError: It was disconnected.
         """
         with self.store.read() as unit:
-            for connection in unit.connections.all_open():
-                if connection.id == connection_id:
-                    return connection
-        raise NoConnectionError("The connection was ended in the meantime: run `busytime connect EMAIL`.")
+            connection = unit.connections.find(connection_id)
+        if connection is None:
+            text = "The connection was ended in the meantime: run `busytime connect EMAIL`."
+            raise NoConnectionError(text, reason=Reason.DISCONNECTED)
+        return connection
 
     def gateway(self, connection: StoredConnection) -> CalendarGateway:
         """Return the server as a connection sees it: one gateway for each version of its secret in this process."""
@@ -76,42 +94,55 @@ class Workspace:
                 self._gateways[key] = self.open_gateway(connection.endpoint, secret, self._guard(connection))
             return self._gateways[key]
 
+    def gateway_past_breaker(self, connection: StoredConnection) -> CalendarGateway:
+        """Return the server for one log-on that was claimed by itself, with the stored secret."""
+        return self.open_gateway(connection.endpoint, open_secret(self.desk, connection))
+
     def open_gateway(self, endpoint: Endpoint, secret: Secret, guard: RequestGuard | None = None) -> CalendarGateway:
-        """Return the server as a secret sees it; without a guard it is a person's own try, past the breaker."""
+        """Return the server as a secret sees it; without a guard its log-on has to be claimed by itself."""
+        basic = endpoint.auth_type is AuthType.BASIC
         return EWSCalendarGateway(
             endpoint,
             secret,
-            guard or PersonalAttempt(),
+            guard or ClaimedAttempt(),
             request_deadline_seconds=self.settings.request_deadline_seconds,
             max_answer_bytes=self.settings.max_answer_bytes,
-            max_connections=self.in_flight,
+            max_connections=self.in_flight if basic else _CONNECTIONS,
         )
 
     @property
     def in_flight(self) -> int:
-        """Requests at once: never more than refused log-ons that the machine may cause."""
+        """Log-ons at once: never more than refused ones that the machine may cause."""
         return max(1, min(self.settings.basic_in_flight, self.desk.policy.machine_share))
 
-    def _guard(self, connection: StoredConnection) -> BreakerGuard:
-        def is_open() -> bool:
-            with self.store.read() as unit:
-                return unit.connections.breaker(connection.id) is Breaker.OPEN
-
-        def on_refusal(_error: AuthenticationError) -> None:
-            open_breaker(self.desk, connection)
-
+    def _guard(self, connection: StoredConnection) -> ConnectionGuard:
         def pause_left() -> float:
             with self.store.read() as unit:
                 until = unit.connections.back_off_until(connection.id)
             return (until - self.clock.now()).total_seconds() if until else 0.0
 
-        return BreakerGuard(is_open, on_refusal, self.in_flight, pause_left)
+        return ConnectionGuard(
+            partial(check_may_send, self.desk, connection),
+            self._line(connection.id).place,
+            partial(note_refusal, self.desk, connection),
+            pause_left,
+        )
+
+    def _line(self, connection_id: int) -> PermitLine:
+        if connection_id not in self._lines:
+            silent = max(SILENT_HOLDER, timedelta(seconds=2 * self.settings.request_deadline_seconds))
+            book = StoredPermitBook(self.store, self.clock, connection_id, self.in_flight, silent)
+            self._lines[connection_id] = PermitLine(book, self.in_flight)
+        return self._lines[connection_id]
 
     def close(self) -> None:
         """Close every connection to servers and to the database."""
         for gateway in self._gateways.values():
             gateway.close()
         self._gateways.clear()
+        for line in self._lines.values():
+            line.close()
+        self._lines.clear()
         self.store.dispose()
 
 

@@ -1,15 +1,13 @@
-"""Connections, the sealed versions of their secrets, and every attempt to log on."""
+"""Connections and the sealed versions of their secrets."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
-from busytime.model import AuthType, Breaker, ConnectionMode, Endpoint, LogonAnswer, LogonBy
-from busytime.signing_in import Logon
-from busytime.store.tables import connections, credentials, logons, owners
+from busytime.model import AuthType, Breaker, ConnectionMode, Endpoint
+from busytime.store.tables import connections, credentials, owners
 from busytime.vault import Sealed
 
 
@@ -76,6 +74,13 @@ class ConnectionRepository:
 
     def all_open(self) -> list[StoredConnection]:
         """Return the connections that are not disconnected, the oldest first."""
+        return self._find(connections.c.closed_at.is_(None))
+
+    def find(self, connection_id: int) -> StoredConnection | None:
+        """Return an open connection; ``None`` once it was disconnected."""
+        return next(iter(self._find(connections.c.closed_at.is_(None), connections.c.id == connection_id)), None)
+
+    def _find(self, *conditions: ColumnElement[bool]) -> list[StoredConnection]:
         version = (
             select(func.max(credentials.c.version))
             .where(credentials.c.connection_id == connections.c.id, credentials.c.retired_at.is_(None))
@@ -84,13 +89,16 @@ class ConnectionRepository:
         query = (
             select(connections, owners.c.address, version.label("version"))
             .join(owners, owners.c.id == connections.c.owner_id)
-            .where(connections.c.closed_at.is_(None))
+            .where(*conditions)
             .order_by(connections.c.id)
         )
         return [_stored(row) for row in self._connection.execute(query)]
 
     def open(self, owner_id: int, endpoint: Endpoint, mode: ConnectionMode, now: datetime) -> int:
-        """Open a connection, or continue the one that this account had, and return its id."""
+        """Open a connection, or continue the one that this account had, and return its id.
+
+        One that is open stays open since when it was: bookings of that time are pushed as before.
+        """
         values = {
             "mode": mode,
             "ews_url": endpoint.ews_url,
@@ -105,12 +113,20 @@ class ConnectionRepository:
             "back_off_until": None,
             "mailboxes_in_five_minutes": None,
         }
-        existing = self._connection.scalar(select(connections.c.id).where(connections.c.owner_id == owner_id))
+        query = select(connections.c.id, connections.c.closed_at).where(connections.c.owner_id == owner_id)
+        existing = self._connection.execute(query).one_or_none()
         if existing is not None:
-            self._connection.execute(update(connections).where(connections.c.id == existing).values(values))
-            return int(existing)
+            if existing.closed_at is None:
+                del values["opened_at"]
+            self._connection.execute(update(connections).where(connections.c.id == existing.id).values(values))
+            return int(existing.id)
         statement = insert(connections).values(owner_id=owner_id, **values).returning(connections.c.id)
         return int(self._connection.execute(statement).scalar_one())
+
+    def close(self, connection_id: int, now: datetime) -> None:
+        """End a connection and destroy its secret; its rows stay."""
+        self._connection.execute(update(connections).where(connections.c.id == connection_id).values(closed_at=now))
+        self._retire(connection_id, now)
 
     def next_version(self, connection_id: int) -> int:
         """Return the number of the next version of a connection's secret."""
@@ -119,11 +135,7 @@ class ConnectionRepository:
 
     def store_secret(self, connection_id: int, version: int, sealed: Sealed, actor_id: int, now: datetime) -> None:
         """Store a version of a secret; the ciphertext of the ones before is destroyed, their rows stay."""
-        self._connection.execute(
-            update(credentials)
-            .where(credentials.c.connection_id == connection_id, credentials.c.retired_at.is_(None))
-            .values(retired_at=now, key_id=None, wrapped_key=None, ciphertext=None)
-        )
+        self._retire(connection_id, now)
         self._connection.execute(
             insert(credentials).values(
                 connection_id=connection_id,
@@ -135,6 +147,10 @@ class ConnectionRepository:
                 actor_id=actor_id,
             )
         )
+
+    def _retire(self, connection_id: int, now: datetime) -> None:
+        current = update(credentials).where(credentials.c.connection_id == connection_id, credentials.c.retired_at.is_(None))
+        self._connection.execute(current.values(retired_at=now, key_id=None, wrapped_key=None, ciphertext=None))
 
     def sealed_secret(self, connection_id: int, version: int) -> Sealed | None:
         """Return a version of a secret as it is stored; ``None`` once it is destroyed."""
@@ -150,11 +166,6 @@ class ConnectionRepository:
             .values(breaker=breaker, breaker_changed_at=now)
         )
         return self._connection.execute(statement).rowcount > 0
-
-    def breaker(self, connection_id: int) -> Breaker:
-        """Return how the breaker stands."""
-        query = select(connections.c.breaker).where(connections.c.id == connection_id)
-        return Breaker(self._connection.execute(query).scalar_one())
 
     def learn_window(self, connection_id: int, days: int) -> None:
         """Keep the longest window that the server answers, in days."""
@@ -174,40 +185,3 @@ class ConnectionRepository:
     def back_off_until(self, connection_id: int) -> datetime | None:
         """Return until when the server asked to be left alone."""
         return self._connection.scalar(select(connections.c.back_off_until).where(connections.c.id == connection_id))
-
-
-class LogonRepository:
-    """Notes attempts to log on: claimed before they are sent, answered once."""
-
-    def __init__(self, connection: Connection) -> None:
-        """Work inside the caller's transaction."""
-        self._connection = connection
-
-    def claim(
-        self, owner_id: int, by: LogonBy, actor_id: int, now: datetime, *, version: int | None = None, run_id: int | None = None
-    ) -> int:
-        """Note that a log-on is about to be sent, and return the attempt's id."""
-        statement = insert(logons).values(
-            owner_id=owner_id, by=by, actor_id=actor_id, at=now, credential_version=version, run_id=run_id
-        )
-        return int(self._connection.execute(statement.returning(logons.c.id)).scalar_one())
-
-    def answer(self, logon_id: int, answer: LogonAnswer, now: datetime, error_code: str | None = None) -> None:
-        """Note what came of an attempt, once."""
-        self._connection.execute(
-            update(logons)
-            .where(logons.c.id == logon_id, logons.c.answer.is_(None))
-            .values(answer=answer, answered_at=now, error_code=error_code)
-        )
-
-    def recent(self, owner_id: int, limit: int = 100) -> Sequence[Logon]:
-        """Return an account's newest attempts, the oldest of them first; far more than an allowance can hold.
-
-        Those that no directory judged are left out: while a server is down they would crowd out the ones that count.
-        """
-        told = logons.c.answer.is_(None) | logons.c.answer.not_in([LogonAnswer.NOT_SENT, LogonAnswer.UNJUDGED])
-        query = select(logons).where(logons.c.owner_id == owner_id, told).order_by(logons.c.id.desc()).limit(limit)
-        return [
-            Logon(row.at, LogonBy(row.by), LogonAnswer(row.answer) if row.answer else None)
-            for row in reversed(self._connection.execute(query).all())
-        ]

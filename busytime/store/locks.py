@@ -34,7 +34,7 @@ class Process:
     @classmethod
     def this(cls) -> "Process":
         """Describe the running process."""
-        return cls(_host(), os.getpid(), _started(os.getpid()) or "")
+        return cls(this_boot(), os.getpid(), _started(os.getpid()) or "")
 
     @property
     def lives(self) -> bool:
@@ -42,7 +42,7 @@ class Process:
         return _started(self.process_id) == self.started
 
 
-def _host() -> str:
+def this_boot() -> str:
     """Name this machine and boot: process numbers of another boot mean nothing."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     return f"{platform.node()}/{boot.read_text().strip() if boot.exists() else ''}"
@@ -119,12 +119,12 @@ class LockRepository:
         return holder, row.run_id if row is not None else None
 
     @staticmethod
-    def is_alive(row: Any, process: Process, now: datetime) -> bool:
-        """Tell whether the holder of a lock's row lives, as far as a process can see."""
+    def is_alive(row: Any, process: Process, now: datetime, silent: timedelta = SILENT_HOLDER) -> bool:
+        """Tell whether the process of a row lives, as far as a process can see: one of another machine by its signs of life."""
         if row.host == process.host:
             return Process(row.host, row.process_id, row.process_started).lives
         heartbeat_at: datetime = row.heartbeat_at
-        return abs(now - heartbeat_at) < SILENT_HOLDER
+        return abs(now - heartbeat_at) < silent
 
     def check(self, name: str, holder: str, now: datetime) -> None:
         """Give a sign of life, inside the batch's transaction.
@@ -160,6 +160,11 @@ class LockRepository:
         if dead:
             self._connection.execute(delete(locks).where(locks.c.run_id.in_(dead)))
         return dead
+
+    def has_living_run(self, run_id: int, process: Process, now: datetime) -> bool:
+        """Tell whether a run's process lives and holds a lock."""
+        rows = self._connection.execute(select(locks).where(locks.c.run_id == run_id))
+        return any(self.is_alive(row, process, now) for row in rows)
 
     def _is_held(self, row: Any, process: Process, now: datetime) -> bool:
         if row.host == process.host or not self._on_postgresql:

@@ -33,6 +33,10 @@ class OwnerRepository:
         """Return the id of one address, made where it is new."""
         return self.ids([address])[address.lower()]
 
+    def lock(self, owner_id: int) -> None:
+        """Let one transaction at a time decide about an account; on SQLite a writer is alone anyway."""
+        self._connection.execute(select(owners.c.id).where(owners.c.id == owner_id).with_for_update(key_share=True))
+
     def find(self, address: str) -> int | None:
         """Return the id of an address, or ``None`` where it is not known; writes nothing."""
         return self._connection.scalar(select(owners.c.id).where(owners.c.address == address.lower()))

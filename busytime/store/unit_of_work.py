@@ -16,14 +16,17 @@ from busytime.ports import Clock
 from busytime.store.bookings import BookingRepository
 from busytime.store.busy_time import BusyTimeRepository
 from busytime.store.claims import ClaimRepository
-from busytime.store.connections import ConnectionRepository, LogonRepository
+from busytime.store.connections import ConnectionRepository
 from busytime.store.database import translated
 from busytime.store.entries import EntryRepository
 from busytime.store.events import EventRepository
 from busytime.store.keys import AUDIT_KEY, KeyRepository
 from busytime.store.locks import LockRepository, Process
+from busytime.store.logons import LogonRepository
 from busytime.store.owners import OwnerRepository
 from busytime.store.permissions import PermissionRepository
+from busytime.store.permits import PermitRepository
+from busytime.store.requests import RequestRepository
 from busytime.store.roster import RosterRepository
 from busytime.store.runs import RunRepository
 from busytime.store.surroundings import SurroundingsRepository
@@ -43,6 +46,8 @@ class UnitOfWork:
         self.locks = LockRepository(connection)
         self.connections = ConnectionRepository(connection)
         self.logons = LogonRepository(connection)
+        self.permits = PermitRepository(connection)
+        self.requests = RequestRepository(connection)
         self.roster = RosterRepository(connection)
         self.busy_time = BusyTimeRepository(connection)
         self.permissions = PermissionRepository(connection)

@@ -49,7 +49,7 @@ def connect(
         messages().print(f"Trying the password once, as {escape(secret.username)} ...")
     stored = connect_account(
         office.desk, endpoint, secret, ConnectionMode.CORPORATE, lambda: office.open_gateway(endpoint, secret)
-    )
+    ).connection
     office.close()
     if as_json:
         print_json(

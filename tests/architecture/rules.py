@@ -7,7 +7,16 @@ from tests.architecture.source import PACKAGES, body_length, decorated, is_in, l
 
 #: Modules directly in ``busytime`` that may know a library or the store; every other one holds pure rules.
 IMPURE = frozenset(
-    {"busytime.connecting", "busytime.vault", "busytime.roster_file", "busytime.roster_models", "busytime.reporting"}
+    {
+        "busytime.claiming",
+        "busytime.connecting",
+        "busytime.probing",
+        "busytime.renewing",
+        "busytime.vault",
+        "busytime.roster_file",
+        "busytime.roster_models",
+        "busytime.reporting",
+    }
 )
 
 #: Packages in ``busytime``, which stand around the pure rules.

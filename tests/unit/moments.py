@@ -30,5 +30,8 @@ class HandClock:
     def now(self):
         return self.time
 
+    def uptime(self):
+        return None
+
     def go(self, **length):
         self.time += timedelta(**length)

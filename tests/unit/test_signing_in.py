@@ -1,13 +1,11 @@
-"""The allowance: how many refused log-ons an account may still cause, and the guard before every request."""
+"""The allowance: how many refused log-ons an account may still cause."""
 
-import threading
 from datetime import timedelta
 
 import pytest
 
-from busytime.errors import AuthenticationError, BreakerOpenError, PauseInForceError, SpoiltAnswerError
 from busytime.model import LogonAnswer, LogonBy
-from busytime.signing_in import BreakerGuard, LockoutPolicy, Logon, PersonalAttempt, allowance
+from busytime.signing_in import LockoutPolicy, Logon, Uptime, allowance
 from tests.unit.moments import at
 
 WINDOW = timedelta(minutes=30)
@@ -93,79 +91,26 @@ def test_a_try_is_safe_again_a_window_after_the_last_refused_log_on():
     assert allowance([], at(8), LockoutPolicy(5, WINDOW)).safe_after is None
 
 
-def test_the_guard_lets_nothing_pass_while_the_breaker_is_open():
-    sent = []
-    guard = BreakerGuard(lambda: True, sent.append, 2)
-    with pytest.raises(BreakerOpenError, match="busytime connect"), guard.permit():
-        sent.append("a request")
-    assert sent == []
+def up(boot, minutes):
+    return Uptime(boot, timedelta(minutes=minutes))
 
 
-def test_a_refusal_opens_the_breaker_before_the_next_request_may_pass():
-    opened, sent = threading.Event(), []
-    guard = BreakerGuard(opened.is_set, lambda _error: opened.set(), 1)
-
-    def send():
-        try:
-            with guard.permit():
-                sent.append("a request")
-                raise AuthenticationError("refused")
-        except (AuthenticationError, BreakerOpenError):
-            pass
-
-    threads = [threading.Thread(target=send) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(sent) == 1
+def test_a_clock_that_was_set_forward_makes_no_try_safe():
+    logons = [Logon(at(0), MACHINE, REFUSED, up("a", 100))]
+    tomorrow = at(24 * 60)
+    left = allowance(logons, tomorrow, LockoutPolicy(5, WINDOW), up("a", 101))
+    assert (left.refused, left.safe_after) == (1, tomorrow + timedelta(minutes=29))
+    assert allowance(logons, tomorrow, LockoutPolicy(5, WINDOW), up("a", 130)).refused == 0
 
 
-def test_another_error_opens_no_breaker():
-    opened = []
-    guard = BreakerGuard(lambda: False, opened.append, 1)
-    with pytest.raises(SpoiltAnswerError), guard.permit():
-        raise SpoiltAnswerError("garbled")
-    assert opened == []
+def test_a_clock_that_was_set_back_keeps_no_try_unsafe_for_longer_than_the_window():
+    logons = [Logon(at(24 * 60), MACHINE, REFUSED, up("a", 100))]
+    assert allowance(logons, at(1), LockoutPolicy(5, WINDOW), up("a", 101)).safe_after == at(30)
+    assert allowance(logons, at(30), LockoutPolicy(5, WINDOW), up("a", 130)).refused == 0
 
 
-def test_never_more_requests_at_once_than_places():
-    guard = BreakerGuard(lambda: False, lambda _error: None, 2)
-    under_way, most, door = set(), [0], threading.Barrier(2, timeout=10)
-
-    def send(name):
-        with guard.permit():
-            under_way.add(name)
-            most[0] = max(most[0], len(under_way))
-            door.wait()  # two have to be inside, or this breaks
-            under_way.discard(name)
-
-    threads = [threading.Thread(target=send, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == [2]
-
-
-def test_a_place_is_free_again_after_an_error():
-    guard = BreakerGuard(lambda: False, lambda _error: None, 1)
-    for _ in range(3):
-        with pytest.raises(AuthenticationError), guard.permit():
-            raise AuthenticationError("refused")
-
-
-def test_a_person_passes_an_open_breaker():
-    with PersonalAttempt().permit():
-        pass
-
-
-def test_no_request_passes_while_the_server_wants_to_be_left_alone():
-    left = [2.0]
-    guard = BreakerGuard(lambda: False, lambda _error: None, 1, lambda: left[0])
-    with pytest.raises(PauseInForceError) as raised, guard.permit():
-        pytest.fail("nothing may be sent")
-    assert raised.value.back_off_seconds == 2.0
-    left[0] = -1.0
-    with guard.permit():
-        pass
+def test_after_another_boot_the_clock_tells():
+    logons = [Logon(at(0), MACHINE, REFUSED, up("a", 100))]
+    assert allowance(logons, at(29), LockoutPolicy(5, WINDOW), up("b", 500)).refused == 1
+    assert allowance(logons, at(30), LockoutPolicy(5, WINDOW), up("b", 1)).refused == 0
+    assert allowance([Logon(at(60), MACHINE, REFUSED)], at(0), LockoutPolicy(5, WINDOW)).safe_after == at(30)

@@ -51,6 +51,9 @@ class SystemClock:
     def now(self):
         return datetime.now(UTC)
 
+    def uptime(self):
+        return None
+
 
 class OpenGuard:
     """Lets every request pass."""

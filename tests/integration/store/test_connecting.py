@@ -5,20 +5,20 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import LargeBinary, inspect, select, text
 
-from busytime.connecting import Desk, connect, note_refusal, open_breaker, open_secret, probe
+from busytime.claiming import Desk
+from busytime.connecting import connect, disconnect, open_secret
 from busytime.errors import (
     AllowanceUsedUpError,
     AuthenticationError,
-    BreakerOpenError,
     ConfigurationError,
     KeyMissingError,
     Reason,
     ServerUnavailableError,
     SpoiltAnswerError,
 )
-from busytime.model import Breaker, ConnectionMode, Endpoint, LogonAnswer, LogonBy, Secret
-from busytime.signing_in import BreakerGuard, LockoutPolicy, allowance
-from busytime.store.tables import connections, credentials, events, logons, metadata
+from busytime.model import ConnectionMode, Endpoint, LogonAnswer, Secret
+from busytime.signing_in import LockoutPolicy
+from busytime.store.tables import connections, credentials, events, logons, metadata, requests
 from busytime.vault import MasterKey, Vault
 from tests.fakes.in_memory_gateway import InMemoryCalendarGateway
 
@@ -47,27 +47,16 @@ def refuse(server):
 def join(desk, server):
     """Connect, or try to."""
 
-    def connect_with(secret=SECRET, mode=ConnectionMode.CORPORATE, endpoint=ENDPOINT):
-        return connect(desk, endpoint, secret, mode, lambda: server)
+    def connect_with(secret=SECRET, mode=ConnectionMode.CORPORATE, endpoint=ENDPOINT, **how):
+        return connect(desk, endpoint, secret, mode, lambda: server, **how).connection
 
     return connect_with
-
-
-def guarded(desk, server, connection):
-    """The server as the machine reaches it: past the breaker."""
-
-    def is_open():
-        with desk.store.read() as unit:
-            return unit.connections.breaker(connection.id) is Breaker.OPEN
-
-    server.guard = BreakerGuard(is_open, lambda _error: open_breaker(desk, connection), 2)
-    return server
 
 
 def test_a_good_secret_is_tried_once_and_stored(join, server, desk, rows):
     stored = join()
     assert (stored.email, stored.mode, stored.breaker, stored.credential_version) == (EMAIL, "corporate", "closed", 1)
-    assert [request[0] for request in server.requests] == ["probe"]
+    assert [request[0] for request in server.requests] == ["probe", "find_items"]
     assert server.closed
     assert open_secret(desk, stored) == SECRET
     assert [(row["by"], row["answer"]) for row in rows(logons)] == [("person", "accepted")]
@@ -76,7 +65,7 @@ def test_a_good_secret_is_tried_once_and_stored(join, server, desk, rows):
 
 def test_a_refused_secret_is_tried_once_and_nothing_is_stored_but_the_attempt(join, server, rows):
     refuse(server)
-    with pytest.raises(AuthenticationError, match="Nothing was stored; one more try is safe"):
+    with pytest.raises(AuthenticationError, match="1 more try is safe now"):
         join()
     assert len(server.requests) == 1
     assert server.closed
@@ -86,7 +75,7 @@ def test_a_refused_secret_is_tried_once_and_nothing_is_stored_but_the_attempt(jo
 
 def test_a_person_may_be_refused_twice_and_then_nothing_is_sent(join, server, clock):
     refuse(server)
-    for words in ("one more try is safe", "no further try is safe now"):
+    for words in ("1 more try is safe now", "No further try is safe before 2026-11-23 08:30"):
         with pytest.raises(AuthenticationError, match=words):
             join()
     server.closed = False
@@ -132,9 +121,10 @@ def test_what_became_of_an_attempt_is_written_down_once(join, server, rows, erro
 def test_a_second_corporate_connection_is_refused_before_anything_is_sent(join, server, rows):
     join()
     server.closed = False
+    sent = len(server.requests)
     with pytest.raises(ConfigurationError, match=f"{EMAIL} is the corporate connection already"):
         join(endpoint=Endpoint("other@corp.example", ENDPOINT.ews_url))
-    assert len(server.requests) == 1
+    assert len(server.requests) == sent
     assert server.closed
     assert len(rows(logons)) == 1
     join(endpoint=Endpoint("other@corp.example", ENDPOINT.ews_url), mode=ConnectionMode.PERSONAL)
@@ -199,76 +189,6 @@ def test_nothing_of_the_secret_is_in_any_column(join, engine):
                 assert PASSWORD not in str(row)
 
 
-def test_the_machine_logs_on_once_before_anything_else(join, desk, server, run_id, rows):
-    stored = join()
-    probe(desk, stored, guarded(desk, server, stored), run_id)
-    row = rows(logons)[-1]
-    assert (row["by"], row["answer"], row["run_id"], row["credential_version"]) == ("machine", "accepted", run_id, 1)
-
-
-def test_a_log_on_refused_to_the_machine_opens_the_breaker_and_nothing_more_is_sent(join, desk, server, run_id, rows):
-    stored = join()
-    guarded(desk, server, stored)
-    refuse(server)
-    with pytest.raises(AuthenticationError):
-        probe(desk, stored, server, run_id)
-    assert rows(connections)[0]["breaker"] == "open"
-    assert [row["tag"] for row in rows(events)] == ["person:connection:opened", "machine:breaker:opened"]
-    sent = len(server.requests)
-    for _ in range(3):
-        with pytest.raises(BreakerOpenError, match=f"busytime connect {EMAIL}"):
-            probe(desk, stored, server, run_id)
-    assert len(server.requests) == sent
-    assert sum(row["answer"] == "refused" for row in rows(logons)) == 1
-
-
-def test_a_persons_new_secret_closes_the_breaker_and_a_wrong_one_does_not(join, desk, server, run_id, rows):
-    stored = join()
-    open_breaker(desk, stored)
-    refuse(server)
-    with pytest.raises(AuthenticationError):
-        join()
-    assert rows(connections)[0]["breaker"] == "open"
-    server.mend()
-    assert join().breaker is Breaker.CLOSED
-    probe(desk, stored, guarded(desk, server, stored), run_id)
-
-
-def test_opening_an_open_breaker_tells_it_once(join, desk, rows):
-    stored = join()
-    open_breaker(desk, stored)
-    open_breaker(desk, stored)
-    assert [row["tag"] for row in rows(events)].count("machine:breaker:opened") == 1
-
-
-def test_claims_that_died_count_against_the_machine(join, desk, server, run_id, store, actor_id, clock):
-    stored = join()
-    for _ in range(2):
-        with store.write() as unit:
-            unit.logons.claim(stored.owner_id, LogonBy.MACHINE, actor_id, clock.now())
-    with pytest.raises(AllowanceUsedUpError):
-        probe(desk, stored, server, run_id)
-
-
-def test_a_refusal_in_the_middle_of_a_run_counts(join, desk, store, clock):
-    stored = join()
-    note_refusal(desk, stored)
-    with store.read() as unit:
-        left = allowance(unit.logons.recent(stored.owner_id), clock.now(), POLICY)
-    assert (left.refused, left.machine_left) == (1, 1)
-
-
-def test_many_attempts_that_were_never_sent_do_not_hide_a_refused_one(join, desk, store, clock):
-    stored = join()
-    note_refusal(desk, stored)
-    with store.write() as unit:
-        for _ in range(150):
-            logon_id = unit.logons.claim(stored.owner_id, LogonBy.MACHINE, stored.owner_id, clock.now())
-            unit.logons.answer(logon_id, LogonAnswer.NOT_SENT, clock.now())
-    with store.read() as unit:
-        assert allowance(unit.logons.recent(stored.owner_id), clock.now(), POLICY).refused == 1
-
-
 def test_an_answer_is_written_once(join, store, clock, rows):
     join()
     with store.write() as unit:
@@ -286,3 +206,57 @@ def test_a_longer_back_off_stays(join, store, clock):
         unit.connections.learn_window(stored.id, 42)
     with store.read() as unit:
         assert unit.connections.all_open()[0].window_days == 42
+
+
+def test_an_account_has_one_connection_in_one_mode(join, rows):
+    join()
+    with pytest.raises(ConfigurationError, match=f"busytime disconnect {EMAIL}"):
+        join(mode=ConnectionMode.PERSONAL)
+    assert len(rows(logons)) == 1
+
+
+def test_a_person_who_insists_is_tried_beyond_the_allowance(join, server):
+    refuse(server)
+    for _ in range(2):
+        with pytest.raises(AuthenticationError):
+            join()
+    with pytest.raises(AllowanceUsedUpError, match="--force"):
+        join()
+    with pytest.raises(AuthenticationError):
+        join(force=True)
+    assert len(server.requests) == 3
+
+
+def test_connecting_again_keeps_since_when_and_asks_for_a_re_sync(join, clock, rows):
+    first = join()
+    assert rows(requests) == []
+    clock.go(minutes=5)
+    second = join(Secret("eva", "new"))
+    assert (second.id, second.opened_at) == (first.id, first.opened_at)
+    assert [(it["kind"], it["connection_id"], it["done_at"]) for it in rows(requests)] == [("resync", first.id, None)]
+
+
+def test_whether_the_mailbox_is_empty_is_told_and_stops_nobody(desk, server):
+    server.fail("find_items", lambda: SpoiltAnswerError("garbled"))
+    told = connect(desk, ENDPOINT, SECRET, ConnectionMode.CORPORATE, lambda: server)
+    assert (told.holds_items, told.again) == (None, False)
+
+
+def test_disconnecting_destroys_the_secret_and_keeps_the_audit(join, desk, rows, clock):
+    stored = join()
+    disconnect(desk, stored)
+    assert rows(connections)[0]["closed_at"] == clock.now()
+    row = rows(credentials)[0]
+    assert (row["ciphertext"], row["wrapped_key"], row["key_id"], row["retired_at"]) == (None, None, None, clock.now())
+    assert [it["tag"] for it in rows(events)] == ["person:connection:opened", "person:connection:closed"]
+    with pytest.raises(KeyMissingError, match="busytime connect"):
+        open_secret(desk, stored)
+
+
+def test_connecting_after_a_disconnect_continues_the_history_from_now(join, desk, clock, rows):
+    first = join()
+    disconnect(desk, first)
+    clock.go(hours=1)
+    again = join(mode=ConnectionMode.PERSONAL)
+    assert (again.id, again.opened_at, again.mode, again.credential_version) == (first.id, clock.now(), "personal", 2)
+    assert [it["version"] for it in rows(credentials)] == [1, 2]

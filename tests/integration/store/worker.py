@@ -18,6 +18,9 @@ class SystemClock:
     def now(self):
         return datetime.now(UTC)
 
+    def uptime(self):
+        return None
+
 
 class Worker:
     def __init__(self, url, key):

@@ -23,7 +23,7 @@ _REASONS = (
     "copied_by_owner foreign_item changed_meanwhile read_back_differs gone too_many_mailboxes paced at_work_elsewhere "
     "gate_closed database_restored not_on_roster unknown_page value_missing value_unreadable value_too_long "
     "control_characters no_utc_offset key_reserved revision_differs password_expired account_disabled passwords_ended "
-    "no_logon_method impersonation_denied redirected disconnected stopped unexpected "
+    "no_logon_method impersonation_denied redirected disconnected secret_renewed stopped unexpected "
 ).split()
 _LENGTHENED = (
     ("runs", "reason"),
