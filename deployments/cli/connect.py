@@ -1,8 +1,6 @@
 """`busytime connect`: opens a connection with one claimed try."""
 
-import getpass
 import ssl
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +14,8 @@ from busytime.errors import ConfigurationError
 from busytime.model import ConnectionMode, Endpoint, Secret
 from busytime.roster import parse_address
 from deployments.cli.output import JsonOption, messages, output, print_json
+from deployments.cli.passwords import read_password
 from tasks.workspace import Workspace, open_workspace
-
-_LONGEST_PASSWORD = 1024
 
 
 def connect(
@@ -44,7 +41,7 @@ def connect(
     office = open_workspace()
     endpoint, known_as = _as_before(office, address) if ews_url is None else (Endpoint(address, ews_url), address)
     endpoint = replace(endpoint, ca_pem=authority or endpoint.ca_pem)
-    secret = Secret(username or known_as, _read_password(address, password_stdin=password_stdin))
+    secret = Secret(username or known_as, read_password(address, password_stdin=password_stdin))
     if not as_json:
         messages().print(f"Trying the password once, as {escape(secret.username)} ...")
     stored = connect_account(
@@ -87,23 +84,3 @@ def _read_authority(path: Path) -> str:
     except (ValueError, ssl.SSLError):
         raise ConfigurationError(f"--ca-file {path} holds no certificate; give the authority's one in PEM form.") from None
     return text
-
-
-def _read_password(email: str, *, password_stdin: bool) -> str:
-    """Ask for the password, or take the first line of standard input; only the line's end is cut off."""
-    # A process may be started without any standard input.
-    if password_stdin and sys.stdin is not None:
-        password = sys.stdin.readline(_LONGEST_PASSWORD + 2).removesuffix("\n").removesuffix("\r")
-    elif not password_stdin and sys.stdin is not None and sys.stdin.isatty():
-        password = getpass.getpass(f"Password of {email}: ")
-    else:
-        raise ConfigurationError("There is no terminal to ask for the password on: pipe it in, with --password-stdin.")
-    if not password:
-        raise ConfigurationError("The password is empty; nothing was tried.")
-    try:
-        password.encode()
-    except UnicodeEncodeError:
-        raise ConfigurationError("The password on standard input is not UTF-8 text; nothing was tried.") from None
-    if len(password) > _LONGEST_PASSWORD:
-        raise ConfigurationError(f"The password is longer than {_LONGEST_PASSWORD} characters; nothing was tried.")
-    return password
