@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from busytime.claiming import Desk, a_persons_logon
-from busytime.errors import BusyTimeError, ConfigurationError, KeyMissingError, NoConnectionError
+from busytime.errors import AuthenticationError, BusyTimeError, ConfigurationError, KeyMissingError, NoConnectionError
 from busytime.model import ConnectionMode, Endpoint, RequestKind, Secret
 from busytime.ports import CalendarGateway
 from busytime.store.connections import StoredConnection, secret_identity
@@ -58,8 +58,11 @@ def connect(
     with closing(open_gateway()) as gateway:  # before the claim: a wrong address is found without a log-on
         with desk.store.read() as unit:
             refuse_a_second(unit.connections.all_open(), endpoint.email, mode)
-        with a_persons_logon(desk, endpoint.email, force=force):
-            gateway.probe()
+        try:
+            with a_persons_logon(desk, endpoint.email, force=force):
+                gateway.probe()
+        except AuthenticationError as error:
+            raise AuthenticationError(f"{error} Nothing was stored.", reason=error.reason, detail=error.detail) from None
         holds_items = _holds_items(gateway, endpoint.email) if mode is ConnectionMode.CORPORATE else None
     with desk.store.write() as unit:
         before = unit.connections.all_open()

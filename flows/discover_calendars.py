@@ -5,7 +5,7 @@ from prefect.client.schemas.objects import State
 
 from busytime.model import RunStatus, Trigger
 from busytime.outcomes import DiscoveryOutcome, judge_discovery
-from flows.fan_out import RUNNER, named_state, settled
+from flows.fan_out import RUNNER, named_state, settled, spread
 from tasks.discover import discover_batch, discover_shared_calendars, list_discovery_batches
 from tasks.probe import probe_connection
 from tasks.runs import HeldLock, close_run, closed_on_error, open_run
@@ -23,7 +23,7 @@ def discover_calendars(
         probes = settled(probe_connection.map(unmapped(run), list(run.locks)))
         good = [lock for lock in probes if isinstance(lock, HeldLock)]
         shared = settled(discover_shared_calendars.map(unmapped(run), good, unmapped(accept_from)))
-        batches = settled(discover_batch.map(list_discovery_batches(run, good, owner)))
+        batches = spread(discover_batch, list_discovery_batches(run, good, owner))
         outcome = judge_discovery(run.run_id, probes, shared, batches)
         close_run(run, outcome.status, outcome.reason, {"owners": len(outcome.owners)})
     return named_state(outcome.status, outcome.message or f"{len(outcome.owners)} owners looked at", outcome)

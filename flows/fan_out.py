@@ -1,13 +1,16 @@
 """What every flow shares: many tasks at once, what came of them, and a final state that says so."""
 
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, TypeVar
 
+from prefect import Task
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from busytime.errors import FatalError
 from busytime.model import RunStatus
 
 T = TypeVar("T")
@@ -16,9 +19,47 @@ T = TypeVar("T")
 RUNNER: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=4)  # type: ignore[assignment]  # its own future is narrower
 
 
+#: So many parts are begun before the first of them has ended: enough for all threads, and few enough to stop soon.
+_AHEAD = 32
+
+
+class Part(Protocol):
+    """What a step works on: something of one connection."""
+
+    @property
+    def connection_id(self) -> int:
+        """The connection."""
+
+
 def settled(futures: Iterable[PrefectFuture[Any]]) -> list[object]:
     """Wait for mapped tasks, and return for each what it returned or raised."""
     return [future.result(raise_on_failure=False) for future in futures]
+
+
+def spread(step: Task[[Any], Any], parts: Sequence[Part]) -> list[object]:
+    """Run a step for many parts, and return for each what it returned or raised, in their order.
+
+    Once something fatal ended a part, no other part of its connection is begun: each of them has that error in its place.
+    """
+    ended: list[object] = []
+    under_way: deque[PrefectFuture[Any] | FatalError] = deque()
+    dead: dict[int, FatalError] = {}
+
+    def settle_first() -> None:
+        first, connection_id = under_way.popleft(), parts[len(ended)].connection_id
+        result = first if isinstance(first, FatalError) else first.result(raise_on_failure=False)
+        error = result if isinstance(result, BaseException) else getattr(result, "error", None)
+        if isinstance(error, FatalError):
+            dead.setdefault(connection_id, error)
+        ended.append(result)
+
+    for part in parts:
+        if len(under_way) >= _AHEAD:
+            settle_first()
+        under_way.append(dead.get(part.connection_id) or step.submit(part))
+    while under_way:
+        settle_first()
+    return ended
 
 
 def named_state(status: RunStatus, message: str, outcome: T) -> State[T]:

@@ -9,7 +9,7 @@ from busytime.errors import ConfigurationError
 from busytime.harvesting import BatchResult
 from busytime.model import RunStatus, Trigger, Window, harvest_window
 from busytime.outcomes import EntriesRead, HarvestOutcome, judge_harvest
-from flows.fan_out import RUNNER, named_state, settled
+from flows.fan_out import RUNNER, named_state, settled, spread
 from tasks.harvest import harvest_batch, list_batches, list_unserved
 from tasks.probe import probe_connection
 from tasks.read_back import follow_owners, list_entries_to_read_back, read_back_batch
@@ -31,8 +31,8 @@ def harvest_busy_time(
     with closed_on_error(run):
         probes = settled(probe_connection.map(unmapped(run), list(run.locks)))
         good = [lock for lock in probes if isinstance(lock, HeldLock)]
-        results = settled(harvest_batch.map(list_batches(run, window, good)))
-        entries = settled(read_back_batch.map(list_entries_to_read_back(run, window, good)))
+        results = spread(harvest_batch, list_batches(run, window, good))
+        entries = spread(read_back_batch, list_entries_to_read_back(run, window, good))
         entries.append(follow_owners(run))
         outcome = judge_harvest(run.run_id, probes, results, list_unserved(), entries)
         close_run(run, outcome.status, outcome.reason, outcome.counts)

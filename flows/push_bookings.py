@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from prefect import flow, unmapped
 from prefect.client.schemas.objects import State
 
-from busytime.errors import BusyTimeError, NoConnectionError, UnsafePlanError
+from busytime.errors import BusyTimeError, FatalError, NoConnectionError, UnsafePlanError
 from busytime.model import Trigger
 from busytime.outcomes import PushOutcome, judge_push
 from busytime.planning import Plan
-from flows.fan_out import RUNNER, named_state, settled
+from flows.fan_out import RUNNER, named_state, settled, spread
 from tasks.probe import probe_connection
 from tasks.push import (
     OwnerBatch,
     PreparedPush,
-    leave_owner,
+    leave_owners,
     list_unvalidated,
     name_calendars,
     plan_push,
@@ -48,7 +48,7 @@ def carry_out(run: OpenRun, prepared: PreparedPush) -> PushOutcome:
     locks = [lock for lock in run.locks if lock.connection_id in served]
     probes = settled(probe_connection.map(unmapped(run), locks))
     unseen = list_unvalidated(run, prepared, [lock for lock in probes if isinstance(lock, HeldLock)])
-    settled(validate_batch.map(unseen))
+    spread(validate_batch, unseen)
     release_validation(unseen)
     dead = {lock.connection_id: it for lock, it in zip(locks, probes, strict=True) if isinstance(it, BusyTimeError)}
     steps = push_wave(prepared.main, dead) + push_wave(prepared.additional, dead)
@@ -59,10 +59,11 @@ def push_wave(batches: Sequence[OwnerBatch], dead: dict[int, BusyTimeError]) -> 
     """Push many owners at once; for those whose connection cannot log on, write down that they wait."""
     nobody = NoConnectionError("No connection serves this calendar: run `busytime connect EMAIL`.")
     lost = dead | ({0: nobody} if any(batch.connection_id == 0 for batch in batches) else {})
-    left = [batch for batch in batches if batch.connection_id in lost]
-    errors = [lost[batch.connection_id] for batch in left]
-    pushed = push_owner.map([batch for batch in batches if batch.connection_id not in lost])
-    return settled(pushed) + settled(leave_owner.map(left, errors))
+    alive = [batch for batch in batches if batch.connection_id not in lost]
+    pushed = spread(push_owner, alive)
+    left = [(batch, lost[batch.connection_id]) for batch in batches if batch.connection_id in lost]
+    left += [(batch, it) for batch, it in zip(alive, pushed, strict=True) if isinstance(it, FatalError)]
+    return pushed + ([leave_owners(left)] if left else [])
 
 
 def describe(outcome: PushOutcome) -> str:

@@ -5,7 +5,7 @@ from prefect.client.schemas.objects import State
 
 from busytime.model import RunStatus, Trigger
 from busytime.outcomes import ResyncOutcome, judge_resync
-from flows.fan_out import RUNNER, named_state, settled
+from flows.fan_out import RUNNER, named_state, settled, spread
 from tasks.adopt import adopt_batch, end_adoption, list_adoption_batches
 from tasks.probe import probe_connection
 from tasks.runs import HeldLock, close_run, closed_on_error, open_run
@@ -20,7 +20,7 @@ def resync_connection(trigger: Trigger = Trigger.MANUAL) -> State[ResyncOutcome]
     with closed_on_error(run):
         probes = settled(probe_connection.map(unmapped(run), list(run.locks)))
         good = [lock for lock in probes if isinstance(lock, HeldLock)]
-        parts = settled(adopt_batch.map(list_adoption_batches(run, good)))
+        parts = spread(adopt_batch, list_adoption_batches(run, good))
         end_adoption([*parts, *(it for it in probes if not isinstance(it, HeldLock))])
         outcome = judge_resync(run.run_id, probes, parts)
         close_run(run, outcome.status, outcome.reason, {"adopted": outcome.adopted, "silent": len(outcome.silent)})

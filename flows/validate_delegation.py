@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from busytime.model import RunStatus, Trigger
 from busytime.outcomes import ValidationOutcome, judge_validation
 from busytime.verdicts import Finding
-from flows.fan_out import RUNNER, named_state, settled
+from flows.fan_out import RUNNER, named_state, settled, spread
 from tasks.probe import probe_connection
 from tasks.runs import HeldLock, close_run, closed_on_error, open_run
 from tasks.validate import list_validation_batches, validate_batch
@@ -25,7 +25,7 @@ def validate_delegation(probe_write: bool = False, trigger: Trigger = Trigger.MA
         probes = settled(probe_connection.map(unmapped(run), list(run.locks)))
         good = [lock for lock in probes if isinstance(lock, HeldLock)]
         batches = list_validation_batches(run, good, probe_write=probe_write)
-        outcome = judge_validation(run.run_id, probes, settled(validate_batch.map(batches)))
+        outcome = judge_validation(run.run_id, probes, spread(validate_batch, batches))
         publish(outcome)
         close_run(run, outcome.status, outcome.reason, outcome.counts)
     return final_state(outcome)

@@ -13,7 +13,7 @@ from busytime.outcomes import Adopted
 from busytime.permissions import Need
 from tasks.books import open_book
 from tasks.push import open_desk
-from tasks.runs import HeldLock, OpenRun
+from tasks.runs import HeldLock, OpenRun, Part
 from tasks.steps import RETRIED, Step, is_last_word
 from tasks.workspace import Workspace, workspace
 
@@ -21,12 +21,9 @@ _CALENDARS_A_BATCH = 25
 
 
 @dataclass(frozen=True, slots=True)
-class AdoptionBatch:
+class AdoptionBatch(Part):
     """Some calendars of one connection that are searched for entries."""
 
-    number: int
-    run_id: int
-    lock: HeldLock
     calendars: tuple[Calendar, ...]
 
 

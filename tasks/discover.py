@@ -13,7 +13,7 @@ from busytime.errors import BusyTimeError, FatalError, SkippableError
 from busytime.model import Calendar, Invitation
 from busytime.ports import CalendarGateway
 from busytime.roster import domain_of
-from tasks.runs import HeldLock, OpenRun
+from tasks.runs import HeldLock, OpenRun, Part
 from tasks.steps import RETRIED, Step, is_last_word, patient
 from tasks.workspace import Workspace, workspace
 
@@ -24,12 +24,9 @@ _PAUSE_BETWEEN_LOOKS_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class DiscoveryBatch:
+class DiscoveryBatch(Part):
     """Some owners that one connection serves."""
 
-    number: int
-    run_id: int
-    lock: HeldLock
     owners: tuple[str, ...]
 
 

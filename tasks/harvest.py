@@ -13,26 +13,20 @@ from busytime.errors import BusyTimeError, FatalError
 from busytime.harvesting import BatchResult, record_batch
 from busytime.model import Calendar, Unanswered, Window
 from busytime.reading import Reading, read_batch
-from tasks.runs import HeldLock, OpenRun
+from tasks.runs import HeldLock, OpenRun, Part
 from tasks.steps import RETRIED, Step, is_last_word, patient
 from tasks.workspace import Workspace, workspace
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Part):
     """Some calendars of one connection, read and written together.
 
     Args:
-        number: Its number in the run.
-        run_id: The run.
-        lock: The lock of its connection.
         calendar_ids: At most 100 surrogate keys.
         window: What to read.
     """
 
-    number: int
-    run_id: int
-    lock: HeldLock
     calendar_ids: tuple[int, ...]
     window: Window
 

@@ -30,6 +30,9 @@ from tasks.workspace import Workspace, workspace
 
 T = TypeVar("T")
 
+#: After these errors nothing is written any more.
+_NOTHING_MORE = (LockLostError, RestoredDatabaseError)
+
 #: A lost answer is looked up at once; one that is lost again and again is left to the next push.
 _PASSES = 3
 
@@ -117,8 +120,7 @@ def push_owner(batch: OwnerBatch) -> OwnerPush:
         step.note(error)
         if not (is_last_word(error) or isinstance(error, FatalError)):
             raise
-        nothing_more = isinstance(error, LockLostError | RestoredDatabaseError)
-        left = () if nothing_more else _give_up(office, batch, results, error)
+        left = () if isinstance(error, _NOTHING_MORE) else _give_up(office, batch, results, error)
         return OwnerPush((*earlier, *results), error, left)
     step.note()
     return OwnerPush((*earlier, *results))
@@ -132,10 +134,12 @@ def _ended_before(office: Workspace, batch: OwnerBatch) -> list[ChangeResult]:
         return unit.runs.ended(batch.run_id, {change.calendar_id for change in batch.changes})
 
 
-@task(name="leave_owner", cache_policy=NO_CACHE)
-def leave_owner(batch: OwnerBatch, error: BusyTimeError) -> OwnerPush:
-    """Write down that nothing was sent for an owner, because nobody can log on for it."""
-    return OwnerPush((), None, _give_up(workspace(), batch, (), error))
+@task(name="leave_owners", cache_policy=NO_CACHE)
+def leave_owners(left: Sequence[tuple[OwnerBatch, BusyTimeError]]) -> OwnerPush:
+    """Write down that nothing was sent for some owners, and why: mostly because nobody can log on for them."""
+    office = workspace()
+    told = [(batch, error) for batch, error in left if not isinstance(error, _NOTHING_MORE)]
+    return OwnerPush((), None, tuple(it for batch, error in told for it in _give_up(office, batch, (), error)))
 
 
 def _push(office: Workspace, connection: StoredConnection, batch: OwnerBatch, results: list[ChangeResult]) -> None:

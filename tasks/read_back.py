@@ -16,7 +16,7 @@ from busytime.planning import FollowedChange, plan_following
 from busytime.store.entry_book import StoredEntryBook
 from tasks.books import open_book
 from tasks.push import open_desk
-from tasks.runs import HeldLock, OpenRun
+from tasks.runs import HeldLock, OpenRun, Part
 from tasks.steps import RETRIED, Step, is_last_word
 from tasks.workspace import Workspace, workspace
 
@@ -26,19 +26,13 @@ _CALENDARS_A_BATCH = 25
 
 
 @dataclass(frozen=True, slots=True)
-class ReadBackBatch:
+class ReadBackBatch(Part):
     """Entries of some calendars of one connection.
 
     Args:
-        number: Its number in the run.
-        run_id: The run.
-        lock: The lock of its connection.
         entries: By calendar.
     """
 
-    number: int
-    run_id: int
-    lock: HeldLock
     entries: tuple[tuple[Entry, ...], ...]
 
 

@@ -28,6 +28,26 @@ class HeldLock:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a run's work, done through one connection.
+
+    Args:
+        number: Its number in the run.
+        run_id: The run.
+        lock: The lock of its connection.
+    """
+
+    number: int
+    run_id: int
+    lock: HeldLock
+
+    @property
+    def connection_id(self) -> int:
+        """The connection."""
+        return self.lock.connection_id
+
+
+@dataclass(frozen=True, slots=True)
 class OpenRun:
     """A run that has started.
 

@@ -14,7 +14,7 @@ from busytime.store.permissions import StoredVerdict
 from busytime.store.unit_of_work import UnitOfWork
 from busytime.validating import Candidate, Ladder
 from busytime.verdicts import Finding, after_denial, denial, unreachable, with_arrivals
-from tasks.runs import HeldLock, OpenRun
+from tasks.runs import HeldLock, OpenRun, Part
 from tasks.steps import RETRIED, Step, is_last_word, patient
 from tasks.workspace import Workspace, workspace
 
@@ -22,20 +22,14 @@ _BATCH_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class ValidationBatch:
+class ValidationBatch(Part):
     """Some calendars of one connection, validated and written together.
 
     Args:
-        number: Its number in the run.
-        run_id: The run.
-        lock: The lock of its connection.
         candidates: At most 100 calendars with their needs.
         probe_write: Whether to prove the right to write by a write, where nothing else settles it.
     """
 
-    number: int
-    run_id: int
-    lock: HeldLock
     candidates: tuple[Candidate, ...]
     probe_write: bool
 

@@ -41,7 +41,7 @@ def test_a_wrong_password_is_one_message_one_refused_log_on_and_nothing_stored(h
     assert result.out == ""
     message = " ".join(result.err.split())
     assert message.count("busytime: ") == 1
-    assert "the server refused the user name or the password" in message
+    assert "the server refused the log-on: the user name or the password" in message
     assert "Nothing was stored" in message
     assert WRONG not in result.err
     assert refused(exchange, since) == 1
@@ -53,7 +53,7 @@ def test_a_wrong_password_is_one_message_one_refused_log_on_and_nothing_stored(h
 def test_a_second_wrong_password_may_be_tried_and_a_third_is_not_sent(home, exchange, since):
     home.connect(WRONG).ended(5)
     second = home.connect(WRONG + "!").ended(5)
-    assert "no further try is safe now" in second.err
+    assert "No further try is safe before" in second.err
     assert refused(exchange, since) == 2
     before = exchange.log()[-1]["n"]
     third = home.connect(WRONG + "?").ended(5)
@@ -75,7 +75,7 @@ def test_a_good_log_on_sets_the_count_back(home):
     home.connect(WRONG).ended(5)
     home.connect().ended(0)
     again = home.connect(WRONG).ended(5)
-    assert "one more try is safe" in again.err
+    assert "1 more try is safe now" in again.err
     status = home.call("status", "--json").json
     assert status["connections"][0]["refused_logons"] == 1
     assert status["connections"][0]["breaker"] == "closed"

@@ -101,7 +101,7 @@ def test_a_refused_log_on_is_a_failed_run_that_says_what_to_do(home, exchange):
     exchange.control("POST", "/password", {"email": exchange.email, "password": "another one by the admin"})
     state = run_flow(home)
     assert (state.type.value, state.name) == ("FAILED", "Refused")
-    assert "refused the user name or the password" in state.message
+    assert "refused the log-on" in state.message
     assert run_flow(home).message.count("nothing is sent") == 1
 
 

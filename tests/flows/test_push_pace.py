@@ -42,11 +42,11 @@ def test_connection_that_is_ended_midway_lets_what_is_left_wait_with_a_reason(di
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(EWSCalendarGateway, "create_entry", create_entry)
         pushed = diary.push()
-    assert (pushed.status, pushed.outcome.reason) == ("refused", "no_connection")
-    assert pushed.changes["BK-1", additional] == ("create", "failed", "no_connection")
-    assert diary.entries() == {("BK-1", main): ("present", None), ("BK-1", additional): ("waiting_for_log_on", "no_connection")}
+    assert (pushed.status, pushed.outcome.reason) == ("refused", "disconnected")
+    assert pushed.changes["BK-1", additional] == ("create", "failed", "disconnected")
+    assert diary.entries() == {("BK-1", main): ("present", None), ("BK-1", additional): ("waiting_for_log_on", "disconnected")}
     steps = diary.home.query("SELECT reason FROM audit_steps WHERE step = 'push_owner' ORDER BY id")
-    assert [reason for (reason,) in steps] == [None, "no_connection"]
+    assert [reason for (reason,) in steps] == [None, "disconnected"]
 
     diary.change("UPDATE connections SET closed_at = NULL")
     assert diary.push().status == "completed"
