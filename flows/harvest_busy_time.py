@@ -21,11 +21,14 @@ _NAMED_FAILURES = 10
 
 @flow(name="harvest_busy_time", task_runner=RUNNER)
 def harvest_busy_time(
-    window_from: datetime | None = None, window_to: datetime | None = None, trigger: Trigger = Trigger.MANUAL
+    window_from: datetime | None = None,
+    window_to: datetime | None = None,
+    trigger: Trigger = Trigger.MANUAL,
+    connection_ids: list[int] | None = None,
 ) -> State[HarvestOutcome]:
-    """Read everybody's busy time once, and write what changed."""
+    """Read everybody's busy time once, and write what changed; or only through some connections."""
     window = choose_window(window_from, window_to)
-    run = open_run("harvest_busy_time", trigger, window)
+    run = open_run("harvest_busy_time", trigger, window, connection_ids=connection_ids)
     if not run.locks:
         return final_state(HarvestOutcome(run.run_id, RunStatus.SKIPPED))
     with closed_on_error(run):
@@ -34,7 +37,8 @@ def harvest_busy_time(
         results = spread(harvest_batch, list_batches(run, window, good))
         entries = spread(read_back_batch, list_entries_to_read_back(run, window, good))
         entries.append(follow_owners(run))
-        outcome = judge_harvest(run.run_id, probes, results, list_unserved(), entries)
+        unserved = list_unserved() if connection_ids is None else []
+        outcome = judge_harvest(run.run_id, probes, results, unserved, entries)
         close_run(run, outcome.status, outcome.reason, outcome.counts)
     return final_state(outcome)
 

@@ -30,12 +30,13 @@ def push_bookings(
     force: Sequence[str] = (),
     backfill: bool = False,  # noqa: FBT001, FBT002 -- a form's field on Prefect's page
     trigger: Trigger = Trigger.MANUAL,
+    connection_ids: list[int] | None = None,
 ) -> State[PushOutcome]:
-    """Bring the entries in all calendars to where their bookings want them."""
-    run = open_run("push_bookings", trigger, alone=False)
+    """Bring the entries in all calendars, or in those that some connections serve, to where their bookings want them."""
+    run = open_run("push_bookings", trigger, alone=False, connection_ids=connection_ids)
     with closed_on_error(run):
         try:
-            outcome = carry_out(run, plan_push(run, tuple(force), backfill=backfill))
+            outcome = carry_out(run, plan_push(run, tuple(force), backfill=backfill).through(connection_ids))
         except UnsafePlanError as error:  # the database was restored: nothing was planned, and nothing sent
             outcome = judge_push(run.run_id, Plan(), {}, [], [error])
         close_run(run, outcome.status, outcome.reason, outcome.counts)

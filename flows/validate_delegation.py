@@ -16,9 +16,13 @@ _NAMED = 10
 
 
 @flow(name="validate_delegation", task_runner=RUNNER)
-def validate_delegation(probe_write: bool = False, trigger: Trigger = Trigger.MANUAL) -> State[ValidationOutcome]:  # noqa: FBT001, FBT002 -- a form's field on Prefect's page
-    """Check what the connections may do in every calendar of the roster."""
-    run = open_run("validate_delegation", trigger)
+def validate_delegation(
+    probe_write: bool = False,  # noqa: FBT001, FBT002 -- a form's field on Prefect's page
+    trigger: Trigger = Trigger.MANUAL,
+    connection_ids: list[int] | None = None,
+) -> State[ValidationOutcome]:
+    """Check what the connections, or some of them, may do in every calendar of the roster."""
+    run = open_run("validate_delegation", trigger, connection_ids=connection_ids)
     if not run.locks:
         return final_state(ValidationOutcome(run.run_id, RunStatus.SKIPPED))
     with closed_on_error(run):

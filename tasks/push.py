@@ -1,7 +1,7 @@
 """The steps of a push, each retryable: it begins with what is stored, so that a write step may run again."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -68,6 +68,15 @@ class PreparedPush:
     def batches(self) -> tuple[OwnerBatch, ...]:
         """Both waves."""
         return self.main + self.additional
+
+    def through(self, connection_ids: Collection[int] | None) -> "PreparedPush":
+        """Leave to later pushes what goes through other connections; ``None`` leaves nothing."""
+        if connection_ids is None:
+            return self
+        main, additional = (
+            tuple(batch for batch in wave if batch.connection_id in connection_ids) for wave in (self.main, self.additional)
+        )
+        return PreparedPush(self.plan, main, additional)
 
 
 # Its result holds what guests wrote, which Prefect keeps nowhere, whatever its settings say.

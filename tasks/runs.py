@@ -2,7 +2,7 @@
 
 import gc
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -61,7 +61,14 @@ class OpenRun:
 
 
 @task(name="open_run", cache_policy=NO_CACHE)
-def open_run(flow: str, trigger: Trigger, window: Window | None = None, *, alone: bool = True) -> OpenRun:
+def open_run(
+    flow: str,
+    trigger: Trigger,
+    window: Window | None = None,
+    *,
+    alone: bool = True,
+    connection_ids: Collection[int] | None = None,
+) -> OpenRun:
     """Note that a run has started and take its locks; the run of a dead holder is closed as crashed.
 
     Args:
@@ -70,6 +77,7 @@ def open_run(flow: str, trigger: Trigger, window: Window | None = None, *, alone
         window: What it reads.
         alone: Whether it needs each connection for itself; a run that gets none is noted as skipped. Otherwise its locks
             only show that it lives, and any number of runs have theirs.
+        connection_ids: Connections that it works through; ``None`` for all.
 
     Raises:
         NoConnectionError: There is nothing to work through; that is noted too.
@@ -81,19 +89,27 @@ def open_run(flow: str, trigger: Trigger, window: Window | None = None, *, alone
     gc.freeze()
     with office.store.write() as unit:
         # One transaction: a process that dies here leaves either nothing, or a run with the locks that give it away.
-        run = _open(office, unit, flow, trigger, window, alone=alone)
+        run = _open(office, unit, flow, trigger, window, alone=alone, connection_ids=connection_ids)
     if run is None:
         raise NoConnectionError("No mailbox is connected yet: run `busytime connect EMAIL --ews-url URL`.")
     return run
 
 
 def _open(
-    office: Workspace, unit: UnitOfWork, flow: str, trigger: Trigger, window: Window | None, *, alone: bool
+    office: Workspace,
+    unit: UnitOfWork,
+    flow: str,
+    trigger: Trigger,
+    window: Window | None,
+    *,
+    alone: bool,
+    connection_ids: Collection[int] | None,
 ) -> OpenRun | None:
     if not alone:
         # Nobody else wants the lock of such a run, so somebody has to look which of their holders are dead.
         office.store.sweep_locks(unit, f"{flow}:%:run-%")
-    connections, now = unit.connections.all_open(), office.clock.now()
+    connections = [it for it in unit.connections.all_open() if connection_ids is None or it.id in connection_ids]
+    now = office.clock.now()
     prefect_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
     run_id = unit.runs.open(flow, trigger, unit.owners.id(office.desk.actor), now, window, prefect_id)
     shard = "0" if alone else f"run-{run_id}"
