@@ -1,0 +1,21 @@
+"""The password changes while four processes are at work: two refused log-ons at most, and one command brings all back."""
+
+from tests.flows.changing_password import make_change
+
+
+def test_a_password_changed_under_four_processes(home, exchange, person):
+    home.connect().ended(0)
+    change = make_change(home, person, owners=40, booked_owners=24)
+    change.begin()
+    exchange.control("POST", "/limits", {"latency_ms": 40})
+
+    change.work_and_change(after=30)
+
+    assert {result.status for result in change.results} == {5}, [result.err for result in change.results]
+    assert 1 <= change.refused <= 2
+    assert change.waiting()
+    exchange.control("POST", "/limits", {"latency_ms": 0})
+    before = change.refused
+    change.bring_back().ended(0)
+    assert change.refused == before
+    change.assert_all_is_back()
