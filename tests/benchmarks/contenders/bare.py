@@ -27,7 +27,10 @@ class BareTask:
     def map(self, *args: Any) -> list["Settled"]:
         count = next(len(arg) for arg in args if not isinstance(arg, unmapped))
         columns: list[Iterable[Any]] = [[arg.value] * count if isinstance(arg, unmapped) else arg for arg in args]
-        return [Settled(self._pool.submit(self._body, *row)) for row in zip(*columns, strict=True)]
+        return [self.submit(*row) for row in zip(*columns, strict=True)]
+
+    def submit(self, *args: Any) -> "Settled":
+        return Settled(self._pool.submit(self._body, *args))
 
 
 class Settled:
