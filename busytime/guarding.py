@@ -14,24 +14,22 @@ class ConnectionGuard:
 
     def __init__(
         self,
-        check: Callable[[], None],
-        place: Callable[[Callable[[], None]], AbstractContextManager[None]],
+        check: Callable[[], float],
+        place: Callable[[Callable[[], object]], AbstractContextManager[None]],
         on_refusal: Callable[[AuthenticationError], None],
-        pause_left: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """Take what it asks and does.
 
         Args:
-            check: Raises where nothing may be sent: the breaker is open, the connection ended, its secret renewed.
+            check: Raises where nothing may be sent: the breaker is open, the connection ended, its secret renewed. Else
+                it returns how many seconds the server still wants to be left alone.
             place: Returns a place for one log-on, shared with all processes; calls what it is given again and again
                 while it waits.
             on_refusal: Writes a refused log-on down and opens the breaker.
-            pause_left: How many seconds the server still wants to be left alone.
         """
         self._check = check
         self._place = place
         self._on_refusal = on_refusal
-        self._pause_left = pause_left
 
     @contextmanager
     def permit(self, *, log_on: bool = True) -> Iterator[None]:
@@ -42,8 +40,7 @@ class ConnectionGuard:
             PauseInForceError: The server asked for a pause, perhaps while this request waited for its place.
         """
         with self._place(self._check) if log_on else nullcontext():
-            self._check()
-            if (left := self._pause_left()) > 0:
+            if (left := self._check()) > 0:
                 raise PauseInForceError(f"The server asked to be left alone for {left:.0f} s more.", back_off_seconds=left)
             try:
                 yield

@@ -60,7 +60,7 @@ class PermitLine:
         self._idle: list[_Lease] = []
 
     @contextmanager
-    def place(self, check: Callable[[], None]) -> Iterator[None]:
+    def place(self, check: Callable[[], object]) -> Iterator[None]:
         """Hold a place for one log-on.
 
         Args:
@@ -91,7 +91,7 @@ class PermitLine:
             return None
         return lease
 
-    def _new_lease(self, check: Callable[[], None]) -> _Lease:
+    def _new_lease(self, check: Callable[[], object]) -> _Lease:
         permit = self._book.ask()
         try:
             while not (granted := self._book.granted(permit)):

@@ -107,8 +107,11 @@ def current(unit: UnitOfWork, connection: StoredConnection) -> StoredConnection:
     return found
 
 
-def check_may_send(desk: Desk, connection: StoredConnection) -> None:
+def check_may_send(desk: Desk, connection: StoredConnection) -> float:
     """Check that requests may be sent through a connection with the version of its secret at hand.
+
+    Returns:
+        How many seconds the server still wants to be left alone.
 
     Raises:
         BreakerOpenError: A log-on was refused.
@@ -116,8 +119,10 @@ def check_may_send(desk: Desk, connection: StoredConnection) -> None:
         SecretRenewedError: Its secret is another one now.
     """
     with desk.store.read() as unit:
-        if current(unit, connection).breaker is Breaker.OPEN:
+        found = current(unit, connection)
+        if found.breaker is Breaker.OPEN:
             raise BreakerOpenError(stopped_message(unit, connection))
+    return (found.back_off_until - desk.clock.now()).total_seconds() if found.back_off_until else 0.0
 
 
 def stopped_message(unit: UnitOfWork, connection: StoredConnection) -> str:

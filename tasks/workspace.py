@@ -18,11 +18,11 @@ from functools import cache, partial
 from busytime.claiming import Desk
 from busytime.connecting import open_secret
 from busytime.errors import ConfigurationError, NoConnectionError, Reason
-from busytime.ews.gateway import EWSCalendarGateway
+from busytime.ews import EWSCalendarGateway, EWSServerFinder
 from busytime.guarding import ClaimedAttempt, ConnectionGuard
 from busytime.model import AuthType, Endpoint, Secret
 from busytime.permits import PermitLine
-from busytime.ports import CalendarGateway, Clock, RequestGuard
+from busytime.ports import CalendarGateway, Clock, RequestGuard, ServerFinder
 from busytime.probing import check_may_send, note_refusal
 from busytime.signing_in import LockoutPolicy, Uptime
 from busytime.store.connections import StoredConnection
@@ -110,22 +110,24 @@ class Workspace:
             max_connections=self.in_flight if basic else _CONNECTIONS,
         )
 
+    def find_servers(self, ca_pem: str | None) -> ServerFinder:
+        """Return what finds an account's server.
+
+        Args:
+            ca_pem: The private authority that is trusted in the public ones' stead.
+        """
+        return EWSServerFinder(ca_pem, request_deadline_seconds=self.settings.request_deadline_seconds)
+
     @property
     def in_flight(self) -> int:
         """Log-ons at once: never more than refused ones that the machine may cause."""
         return max(1, min(self.settings.basic_in_flight, self.desk.policy.machine_share))
 
     def _guard(self, connection: StoredConnection) -> ConnectionGuard:
-        def pause_left() -> float:
-            with self.store.read() as unit:
-                until = unit.connections.back_off_until(connection.id)
-            return (until - self.clock.now()).total_seconds() if until else 0.0
-
         return ConnectionGuard(
             partial(check_may_send, self.desk, connection),
             self._line(connection.id).place,
             partial(note_refusal, self.desk, connection),
-            pause_left,
         )
 
     def _line(self, connection_id: int) -> PermitLine:

@@ -16,10 +16,12 @@ class Switch:
         self.places = threading.BoundedSemaphore(places)
         self.refusals = []
         self.taken = 0
+        self.pause = 0.0
 
     def check(self):
         if self.refusals:
             raise BreakerOpenError("stopped")
+        return self.pause
 
     @contextmanager
     def place(self, _check):
@@ -27,8 +29,8 @@ class Switch:
             self.taken += 1
             yield
 
-    def guard(self, **more):
-        return ConnectionGuard(self.check, self.place, self.refusals.append, **more)
+    def guard(self):
+        return ConnectionGuard(self.check, self.place, self.refusals.append)
 
 
 def refuse(guard, **how):
@@ -73,7 +75,7 @@ def test_another_error_opens_no_breaker():
 
 def test_a_place_is_free_again_after_an_error():
     switch = Switch(places=1)
-    guard = ConnectionGuard(lambda: None, switch.place, switch.refusals.append)
+    guard = ConnectionGuard(lambda: 0.0, switch.place, switch.refusals.append)
     for _ in range(3):
         with pytest.raises(AuthenticationError):
             refuse(guard)
@@ -96,12 +98,13 @@ def test_a_refusal_within_a_log_on_within_a_request_is_written_down_once():
 
 
 def test_no_request_passes_while_the_server_wants_to_be_left_alone():
-    left = [2.0]
-    guard = Switch().guard(pause_left=lambda: left[0])
+    switch = Switch()
+    switch.pause = 2.0
+    guard = switch.guard()
     with pytest.raises(PauseInForceError) as raised, guard.permit():
         pytest.fail("nothing may be sent")
     assert raised.value.back_off_seconds == 2.0
-    left[0] = -1.0
+    switch.pause = -1.0
     with guard.permit():
         pass
 
