@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 
@@ -154,3 +155,20 @@ def test_a_password_changed_in_the_middle_of_a_run_is_refused_twice_at_most(home
     assert exchange.log(before) == []
     home.connect(NEW).ended(0)
     assert home.harvest().ended(0).json["calendars"] == {"known": 30, "unknown": 0}
+
+
+@pytest.mark.usefixtures("harvested")
+def test_a_refusal_under_load_is_looked_at_again_by_the_next_run_a_minute_later(home, exchange, clock, since):
+    exchange.control("POST", "/faults", {"kind": "http_401", "operation": "GetUserAvailability", "share": 1, "count": 1})
+    assert home.harvest().ended(5).json["reason"] == "logon_refused"
+    assert home.call("status", "--json").ended(3).json["connections"][0]["breaker"] == "open"
+    before = exchange.log()[-1]["n"]
+    assert home.harvest().ended(5).json["reason"] == "breaker_open"
+    assert exchange.log(before) == []
+
+    clock.offset = timedelta(seconds=61)
+    assert home.harvest(clock=clock).ended(0).json["calendars"] == {"known": 1, "unknown": 0}
+
+    look = home.call("status", "--json", clock=clock).ended(0).json["connections"][0]
+    assert (look["breaker"], look["refused_logons"]) == ("closed", 0)
+    assert refused(exchange, since) == 0, "the server refused nobody: it was busy"
