@@ -67,7 +67,17 @@ class Discovery:
 
 @dataclass(frozen=True, slots=True)
 class KnownCalendar:
-    """A calendar of an owner as the tables have it."""
+    """A calendar of an owner as the tables have it.
+
+    Args:
+        id: Surrogate key.
+        folder: Its path.
+        kind: Default, sub or external.
+        folder_id: The server's id, once seen.
+        in_use: Whether the roster names it.
+        missing: Whether it was not there when it was looked for.
+        served: Whether it is the looking connection that serves it: what another one serves need not be shown to it.
+    """
 
     id: int
     folder: str
@@ -75,6 +85,7 @@ class KnownCalendar:
     folder_id: str | None
     in_use: bool
     missing: bool
+    served: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,4 +231,6 @@ def _state(calendar: KnownCalendar, seen: Sighting) -> SightingState:
 
 
 def _would_be_seen(calendar: KnownCalendar, discovery: Discovery) -> bool:
+    if not calendar.served:
+        return False
     return discovery.beside_seen if parse_folder_path(calendar.folder).beside else discovery.calendar_seen

@@ -44,12 +44,19 @@ def judge(need: Need, subject: Subject, found: Findings, *, now: datetime, grace
         grace: How long a grant may take to arrive after the calendar came into the roster; until then no right at
             all is `pending`.
     """
+    if subject.own and isinstance(found.folder, Rights) and _of_an_owner(found.folder):
+        return Conclusion(Verdict.GRANTED, Evidence.FOLDER_RIGHTS, PermissionLevel.OWNER)
     concluded = _judge_write(subject, found) if need is Need.WRITE else _judge_read(subject, found)
     if isinstance(concluded, Rung) or subject.arrived or now - subject.added_at >= grace:
         return concluded
     if concluded.verdict is Verdict.MISSING and concluded.reason in _AWAITED:
         return replace(concluded, verdict=Verdict.PENDING, reason=Reason.GRANT_AWAITED)
     return concluded
+
+
+def _of_an_owner(rights: Rights) -> bool:
+    """Tell whether these are what a server tells the owner of a mailbox: every right, and on one server none at all."""
+    return rights.none or (rights.read and rights.create and rights.modify and rights.delete)
 
 
 def with_level_of(read: Conclusion, write: Conclusion | None) -> Conclusion:
@@ -67,7 +74,7 @@ def _judge_write(subject: Subject, found: Findings) -> Conclusion | Rung:
     if isinstance(found.folder, NoAnswer):
         return _without_folder(subject, found, found.folder)
     rights = found.folder
-    if rights.read and rights.create and rights.modify and rights.delete:
+    if not rights.none and _of_an_owner(rights):
         return Conclusion(Verdict.GRANTED, Evidence.FOLDER_RIGHTS, level_of(rights))
     if (rights.read and rights.create) or rights.none:
         return _by_items(rights, found, subject)

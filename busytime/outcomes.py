@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from busytime.bookings import ChangeResult, EntryState
 from busytime.discovering import OwnerChanges, SeenInvitation
 from busytime.errors import BusyTimeError, FatalError, Reason, UnsafePlanError
-from busytime.harvesting import BatchResult, FailedCalendar
+from busytime.harvesting import BatchResult
 from busytime.model import Calendar, Outcome, RunStatus
 from busytime.permissions import Verdict
 from busytime.planning import Plan, PlannedChange, RefusedPage
@@ -205,13 +205,13 @@ class ResyncOutcome:
     message: str | None = None
 
 
-def _first_error(probes: Sequence[object], steps: Sequence[object]) -> tuple[BusyTimeError | None, RunStatus | None]:
-    """Return the error that says most of a run, and how the run ended if that error ended it.
+def _first_error(fates: Sequence[object], steps: Sequence[object]) -> tuple[BusyTimeError | None, RunStatus | None]:
+    """Return the error that says most of a run, and how the run ended if no connection could go on.
 
     Raises:
         BaseException: A step ended by an error that is none of ours; it is not judged, it is raised.
     """
-    ended = [*probes, *steps]
+    ended = [*fates, *steps]
     for step in ended:
         if isinstance(step, BaseException) and not isinstance(step, BusyTimeError):
             raise step
@@ -220,34 +220,33 @@ def _first_error(probes: Sequence[object], steps: Sequence[object]) -> tuple[Bus
     first = fatal or next(iter(errors), None)
     if isinstance(first, UnsafePlanError):
         return first, RunStatus.REFUSED
-    if first is None or not (fatal or (probes and all(isinstance(step, BusyTimeError) for step in probes))):
+    # A connection that cannot go on does not end the work of the others.
+    over = all(isinstance(fate, BusyTimeError) for fate in fates) if fates else fatal is not None
+    if first is None or not over:
         return first, None
     return first, RunStatus.REFUSED if first.reason in LOGON_REASONS else RunStatus.FAILED
 
 
 def judge_harvest(
     run_id: int,
-    probes: Sequence[object],
+    fates: Sequence[object],
     batches: Sequence[object],
-    unserved: Sequence[Calendar] = (),
     entries: Sequence[object] = (),
 ) -> HarvestOutcome:
     """Judge a harvest by what its steps returned or raised.
 
     Args:
         run_id: The run.
-        probes: For each connection the value that its probe returned, or its error.
-        batches: For each batch its result, or its error.
-        unserved: Calendars that no connection serves.
+        fates: What became of each connection: any value, or the error that ended its part of the work.
+        batches: For each batch its result, or its error; also one for the calendars that no batch read.
         entries: What reading entries back came to, for each batch of them, or its error.
 
     Raises:
         BaseException: A step ended by an error that is none of ours.
     """
     parts = [step for step in entries if isinstance(step, EntriesRead)]
-    error, ended_as = _first_error(probes, [*batches, *entries, *(part.error for part in parts if part.error)])
-    lost = tuple(FailedCalendar(calendar.owner, calendar.folder, Reason.NO_CONNECTION) for calendar in unserved)
-    result = sum((step for step in batches if isinstance(step, BatchResult)), BatchResult(unknown=len(lost), failed=lost))
+    error, ended_as = _first_error(fates, [*batches, *entries, *(part.error for part in parts if part.error)])
+    result = sum((step for step in batches if isinstance(step, BatchResult)), BatchResult())
     read = _added_up(parts)
     whole = error is None and not result.failed and not result.unknown and not read.refused_pages
     status = ended_as or (RunStatus.COMPLETED if whole else RunStatus.COMPLETED_WITH_FAILURES)
@@ -260,18 +259,18 @@ def _added_up(parts: Sequence[EntriesRead]) -> EntriesRead:
     return EntriesRead(changed, followed=sum(part.followed for part in parts), refused_pages=pages)
 
 
-def judge_validation(run_id: int, probes: Sequence[object], batches: Sequence[object]) -> ValidationOutcome:
+def judge_validation(run_id: int, fates: Sequence[object], batches: Sequence[object]) -> ValidationOutcome:
     """Judge a validation by what its steps returned or raised.
 
     Args:
         run_id: The run.
-        probes: For each connection the value that its probe returned, or its error.
+        fates: What became of each connection: any value, or the error that ended its part of the work.
         batches: For each batch its findings, or its error.
 
     Raises:
         BaseException: A step ended by an error that is none of ours.
     """
-    error, ended_as = _first_error(probes, batches)
+    error, ended_as = _first_error(fates, batches)
     findings = tuple(finding for step in batches if isinstance(step, list) for finding in step)
     whole = error is None and all(finding.conclusion.verdict is Verdict.GRANTED for finding in findings)
     status = ended_as or (RunStatus.COMPLETED if whole else RunStatus.COMPLETED_WITH_FAILURES)
@@ -279,7 +278,7 @@ def judge_validation(run_id: int, probes: Sequence[object], batches: Sequence[ob
 
 
 def judge_push(
-    run_id: int, plan: Plan, calendars: Mapping[int, Calendar], probes: Sequence[object], steps: Sequence[object]
+    run_id: int, plan: Plan, calendars: Mapping[int, Calendar], fates: Sequence[object], steps: Sequence[object]
 ) -> PushOutcome:
     """Judge a push by what its steps returned or raised.
 
@@ -287,14 +286,14 @@ def judge_push(
         run_id: The run.
         plan: What was planned.
         calendars: The calendars of the plan, by surrogate key.
-        probes: For each connection the value that its probe returned, or its error.
+        fates: What became of each connection: any value, or the error that ended its part of the work.
         steps: For each owner and wave what its push came to, or its error.
 
     Raises:
         BaseException: A step ended by an error that is none of ours.
     """
     parts = [step for step in steps if isinstance(step, OwnerPush)]
-    error, ended_as = _first_error(probes, [*steps, *(part.error for part in parts if part.error)])
+    error, ended_as = _first_error(fates, [*steps, *(part.error for part in parts if part.error)])
     # The last word on each entry: a lost answer may have been looked up in the same run.
     ended = {(it.booking_key, it.calendar_id): it for part in parts for it in (*part.results, *part.left)}
     refused = [_as_result(change, Outcome.REFUSED, Reason.GATE_CLOSED) for change in plan.refused]
@@ -311,18 +310,18 @@ def _as_result(change: PlannedChange, outcome: Outcome, reason: Reason) -> Chang
     return ChangeResult(change.booking.key, change.calendar_id, change.kind, outcome, reason)
 
 
-def judge_resync(run_id: int, probes: Sequence[object], parts: Sequence[object]) -> ResyncOutcome:
+def judge_resync(run_id: int, fates: Sequence[object], parts: Sequence[object]) -> ResyncOutcome:
     """Judge a re-sync by what its steps returned or raised.
 
     Args:
         run_id: The run.
-        probes: For each connection the value that its probe returned, or its error.
+        fates: What became of each connection: any value, or the error that ended its part of the work.
         parts: For each batch of calendars what searching it came to, or its error.
 
     Raises:
         BaseException: A step ended by an error that is none of ours.
     """
-    error, ended_as = _first_error(probes, parts)
+    error, ended_as = _first_error(fates, parts)
     found = [part for part in parts if isinstance(part, Adopted)]
     silent = tuple(calendar for part in found for calendar in part.silent)
     status = ended_as or (RunStatus.COMPLETED if error is None and not silent else RunStatus.COMPLETED_WITH_FAILURES)
@@ -331,20 +330,20 @@ def judge_resync(run_id: int, probes: Sequence[object], parts: Sequence[object])
 
 
 def judge_discovery(
-    run_id: int, probes: Sequence[object], shared: Sequence[object], batches: Sequence[object]
+    run_id: int, fates: Sequence[object], shared: Sequence[object], batches: Sequence[object]
 ) -> DiscoveryOutcome:
     """Judge a discovery by what its steps returned or raised.
 
     Args:
         run_id: The run.
-        probes: For each connection the value that its probe returned, or its error.
+        fates: What became of each connection: any value, or the error that ended its part of the work.
         shared: For each connection its invitations and what other organisations share with it, or its error.
         batches: For each batch of owners what was seen of them, or its error.
 
     Raises:
         BaseException: A step ended by an error that is none of ours.
     """
-    error, ended_as = _first_error(probes, [*shared, *batches])
+    error, ended_as = _first_error(fates, [*shared, *batches])
     invitations = tuple(it for step in shared if isinstance(step, tuple) for it in step[0])
     owners = [it for step in shared if isinstance(step, tuple) for it in step[1]]
     owners += [it for step in batches if isinstance(step, list) for it in step]

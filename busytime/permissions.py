@@ -186,11 +186,13 @@ class Subject:
         kind: Default, sub or external.
         added_at: When it came into the roster.
         arrived: Whether a right was seen there before: then nobody waits for it any more.
+        own: Whether it lies in the connection's own mailbox.
     """
 
     kind: CalendarKind
     added_at: datetime
     arrived: bool = False
+    own: bool = False
 
 
 def needs_of(roles: Iterable[Role]) -> tuple[Need, ...]:

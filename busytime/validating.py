@@ -53,6 +53,7 @@ class Candidate:
         roles: What it does on booking pages, each role once.
         pages: Names of the pages that use it.
         arrived: Whether a right was seen there before, so that its absence is not a grant that is awaited.
+        own: Whether it lies in the connection's own mailbox.
     """
 
     calendar: Calendar
@@ -61,6 +62,7 @@ class Candidate:
     roles: tuple[Role, ...] = ()
     pages: tuple[str, ...] = ()
     arrived: bool = False
+    own: bool = False
 
 
 class Ladder:
@@ -107,7 +109,7 @@ class Ladder:
 
     def _judge(self, key: int, need: Need) -> Conclusion | Rung:
         candidate = self._candidates[key]
-        subject = Subject(candidate.calendar.kind, candidate.added_at, candidate.arrived)
+        subject = Subject(candidate.calendar.kind, candidate.added_at, candidate.arrived, candidate.own)
         return judge(need, subject, self._found[key], now=self._clock.now(), grace=self._grace)
 
     def _missing(self) -> dict[Rung, list[int]]:

@@ -5,10 +5,9 @@ from prefect.client.schemas.objects import State
 
 from busytime.model import RunStatus, Trigger
 from busytime.outcomes import DiscoveryOutcome, judge_discovery
-from flows.fan_out import RUNNER, named_state, settled, spread
+from flows.fan_out import RUNNER, log_on, named_state, note_ends, settled, spread
 from tasks.discover import discover_batch, discover_shared_calendars, list_discovery_batches
-from tasks.probe import probe_connection
-from tasks.runs import HeldLock, close_run, closed_on_error, open_run
+from tasks.runs import close_run, closed_on_error, open_run
 
 
 @flow(name="discover_calendars", task_runner=RUNNER)
@@ -20,10 +19,10 @@ def discover_calendars(
     if not run.locks:
         return named_state(RunStatus.SKIPPED, "another discovery is at work", DiscoveryOutcome(run.run_id, RunStatus.SKIPPED))
     with closed_on_error(run):
-        probes = settled(probe_connection.map(unmapped(run), list(run.locks)))
-        good = [lock for lock in probes if isinstance(lock, HeldLock)]
+        good, fates = log_on(run, run.locks)
         shared = settled(discover_shared_calendars.map(unmapped(run), good, unmapped(accept_from)))
-        batches = spread(discover_batch, list_discovery_batches(run, good, owner))
-        outcome = judge_discovery(run.run_id, probes, shared, batches)
+        note_ends(fates, [lock.connection_id for lock in good], shared)
+        batches = spread(discover_batch, list_discovery_batches(run, good, owner), fates)
+        outcome = judge_discovery(run.run_id, list(fates.values()), shared, batches)
         close_run(run, outcome.status, outcome.reason, {"owners": len(outcome.owners)})
     return named_state(outcome.status, outcome.message or f"{len(outcome.owners)} owners looked at", outcome)

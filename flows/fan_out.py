@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from prefect import Task
+from prefect import Task, unmapped
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
@@ -12,8 +12,12 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from busytime.errors import FatalError
 from busytime.model import RunStatus
+from tasks.probe import probe_connection
+from tasks.runs import HeldLock, OpenRun
 
 T = TypeVar("T")
+#: What became of each connection of a run, by its id: its lock, or the error that ended its part of the work.
+Fates = dict[int, object]
 
 #: More threads than requests at once: one batch is read while another is written.
 RUNNER: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=4)  # type: ignore[assignment]  # its own future is narrower
@@ -36,27 +40,43 @@ def settled(futures: Iterable[PrefectFuture[Any]]) -> list[object]:
     return [future.result(raise_on_failure=False) for future in futures]
 
 
-def spread(step: Task[[Any], Any], parts: Sequence[Part]) -> list[object]:
+def log_on(run: OpenRun, locks: Sequence[HeldLock]) -> tuple[list[HeldLock], Fates]:
+    """Probe connections; return the locks of those that can be worked through, and what became of each."""
+    probes = settled(probe_connection.map(unmapped(run), list(locks)))
+    return [it for it in probes if isinstance(it, HeldLock)], {
+        lock.connection_id: it for lock, it in zip(locks, probes, strict=True)
+    }
+
+
+def note_ends(fates: Fates, connection_ids: Iterable[int], results: Iterable[object]) -> None:
+    """Note which connections something fatal has ended, among what parts of the work came to."""
+    for connection_id, result in zip(connection_ids, results, strict=True):
+        error = result if isinstance(result, BaseException) else getattr(result, "error", None)
+        if isinstance(error, FatalError) and not isinstance(fates.get(connection_id), BaseException):
+            fates[connection_id] = error
+
+
+def spread(step: Task[[Any], Any], parts: Sequence[Part], fates: Fates | None = None) -> list[object]:
     """Run a step for many parts, and return for each what it returned or raised, in their order.
 
-    Once something fatal ended a part, no other part of its connection is begun: each of them has that error in its place.
+    Once something fatal ended a part, which is noted among the fates, no other part of its connection is begun: each of
+    them has that error in its place.
     """
+    fates = {} if fates is None else fates
     ended: list[object] = []
-    under_way: deque[PrefectFuture[Any] | FatalError] = deque()
-    dead: dict[int, FatalError] = {}
+    under_way: deque[PrefectFuture[Any] | BaseException] = deque()
 
     def settle_first() -> None:
         first, connection_id = under_way.popleft(), parts[len(ended)].connection_id
-        result = first if isinstance(first, FatalError) else first.result(raise_on_failure=False)
-        error = result if isinstance(result, BaseException) else getattr(result, "error", None)
-        if isinstance(error, FatalError):
-            dead.setdefault(connection_id, error)
+        result = first if isinstance(first, BaseException) else first.result(raise_on_failure=False)
+        note_ends(fates, [connection_id], [result])
         ended.append(result)
 
     for part in parts:
         if len(under_way) >= _AHEAD:
             settle_first()
-        under_way.append(dead.get(part.connection_id) or step.submit(part))
+        fate = fates.get(part.connection_id)
+        under_way.append(fate if isinstance(fate, BaseException) else step.submit(part))
     while under_way:
         settle_first()
     return ended

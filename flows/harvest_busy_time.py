@@ -2,18 +2,17 @@
 
 from datetime import datetime
 
-from prefect import flow, unmapped
+from prefect import flow
 from prefect.client.schemas.objects import State
 
 from busytime.errors import ConfigurationError
 from busytime.harvesting import BatchResult
 from busytime.model import RunStatus, Trigger, Window, harvest_window
 from busytime.outcomes import EntriesRead, HarvestOutcome, judge_harvest
-from flows.fan_out import RUNNER, named_state, settled, spread
-from tasks.harvest import harvest_batch, list_batches, list_unserved
-from tasks.probe import probe_connection
+from flows.fan_out import RUNNER, log_on, named_state, spread
+from tasks.harvest import harvest_batch, list_batches, tell_unread
 from tasks.read_back import follow_owners, list_entries_to_read_back, read_back_batch
-from tasks.runs import HeldLock, close_run, closed_on_error, open_run
+from tasks.runs import close_run, closed_on_error, open_run
 from tasks.workspace import workspace
 
 _NAMED_FAILURES = 10
@@ -32,13 +31,13 @@ def harvest_busy_time(
     if not run.locks:
         return final_state(HarvestOutcome(run.run_id, RunStatus.SKIPPED))
     with closed_on_error(run):
-        probes = settled(probe_connection.map(unmapped(run), list(run.locks)))
-        good = [lock for lock in probes if isinstance(lock, HeldLock)]
-        results = spread(harvest_batch, list_batches(run, window, good))
-        entries = spread(read_back_batch, list_entries_to_read_back(run, window, good))
+        good, fates = log_on(run, run.locks)
+        batches = list_batches(run, window, good)
+        results = spread(harvest_batch, batches, fates)
+        entries = spread(read_back_batch, list_entries_to_read_back(run, window, good), fates)
         entries.append(follow_owners(run))
-        unserved = list_unserved() if connection_ids is None else []
-        outcome = judge_harvest(run.run_id, probes, results, unserved, entries)
+        results.append(tell_unread(window, fates, batches, results, unserved=connection_ids is None))
+        outcome = judge_harvest(run.run_id, list(fates.values()), results, entries)
         close_run(run, outcome.status, outcome.reason, outcome.counts)
     return final_state(outcome)
 

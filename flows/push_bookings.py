@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-from prefect import flow, unmapped
+from prefect import flow
 from prefect.client.schemas.objects import State
 
 from busytime.errors import BusyTimeError, FatalError, NoConnectionError, UnsafePlanError
 from busytime.model import Trigger
 from busytime.outcomes import PushOutcome, judge_push
 from busytime.planning import Plan
-from flows.fan_out import RUNNER, named_state, settled, spread
-from tasks.probe import probe_connection
+from flows.fan_out import RUNNER, Fates, log_on, named_state, spread
 from tasks.push import (
     OwnerBatch,
     PreparedPush,
@@ -21,7 +20,7 @@ from tasks.push import (
     push_owner,
     release_validation,
 )
-from tasks.runs import HeldLock, OpenRun, close_run, closed_on_error, open_run
+from tasks.runs import OpenRun, close_run, closed_on_error, open_run
 from tasks.validate import validate_batch
 
 
@@ -47,21 +46,20 @@ def carry_out(run: OpenRun, prepared: PreparedPush) -> PushOutcome:
     """Log on where something is to be done, and do it: main calendars first, then those that follow them."""
     served = {batch.connection_id for batch in prepared.batches}
     locks = [lock for lock in run.locks if lock.connection_id in served]
-    probes = settled(probe_connection.map(unmapped(run), locks))
-    unseen = list_unvalidated(run, prepared, [lock for lock in probes if isinstance(lock, HeldLock)])
-    spread(validate_batch, unseen)
+    good, fates = log_on(run, locks)
+    unseen = list_unvalidated(run, prepared, good)
+    spread(validate_batch, unseen, fates)
     release_validation(unseen)
-    dead = {lock.connection_id: it for lock, it in zip(locks, probes, strict=True) if isinstance(it, BusyTimeError)}
-    steps = push_wave(prepared.main, dead) + push_wave(prepared.additional, dead)
-    return judge_push(run.run_id, prepared.plan, name_calendars(prepared), probes, steps)
+    steps = push_wave(prepared.main, fates) + push_wave(prepared.additional, fates)
+    return judge_push(run.run_id, prepared.plan, name_calendars(prepared), list(fates.values()), steps)
 
 
-def push_wave(batches: Sequence[OwnerBatch], dead: dict[int, BusyTimeError]) -> list[object]:
+def push_wave(batches: Sequence[OwnerBatch], fates: Fates) -> list[object]:
     """Push many owners at once; for those whose connection cannot log on, write down that they wait."""
     nobody = NoConnectionError("No connection serves this calendar: run `busytime connect EMAIL`.")
-    lost = dead | ({0: nobody} if any(batch.connection_id == 0 for batch in batches) else {})
+    lost = {0: nobody} | {connection_id: it for connection_id, it in fates.items() if isinstance(it, BusyTimeError)}
     alive = [batch for batch in batches if batch.connection_id not in lost]
-    pushed = spread(push_owner, alive)
+    pushed = spread(push_owner, alive, fates)
     left = [(batch, lost[batch.connection_id]) for batch in batches if batch.connection_id in lost]
     left += [(batch, it) for batch, it in zip(alive, pushed, strict=True) if isinstance(it, FatalError)]
     return pushed + ([leave_owners(left)] if left else [])

@@ -1,16 +1,15 @@
 """The validation: lock, probe, the ladder of evidence in batches, and a final state that names what got worse."""
 
-from prefect import flow, unmapped
+from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 
 from busytime.model import RunStatus, Trigger
 from busytime.outcomes import ValidationOutcome, judge_validation
 from busytime.verdicts import Finding
-from flows.fan_out import RUNNER, named_state, settled, spread
-from tasks.probe import probe_connection
-from tasks.runs import HeldLock, close_run, closed_on_error, open_run
-from tasks.validate import list_validation_batches, validate_batch
+from flows.fan_out import RUNNER, log_on, named_state, spread
+from tasks.runs import close_run, closed_on_error, open_run
+from tasks.validate import list_unserved_findings, list_validation_batches, validate_batch
 
 _NAMED = 10
 
@@ -26,10 +25,11 @@ def validate_delegation(
     if not run.locks:
         return final_state(ValidationOutcome(run.run_id, RunStatus.SKIPPED))
     with closed_on_error(run):
-        probes = settled(probe_connection.map(unmapped(run), list(run.locks)))
-        good = [lock for lock in probes if isinstance(lock, HeldLock)]
+        good, fates = log_on(run, run.locks)
         batches = list_validation_batches(run, good, probe_write=probe_write)
-        outcome = judge_validation(run.run_id, probes, spread(validate_batch, batches))
+        steps = spread(validate_batch, batches, fates)
+        steps += [list_unserved_findings()] if connection_ids is None else []
+        outcome = judge_validation(run.run_id, list(fates.values()), steps)
         publish(outcome)
         close_run(run, outcome.status, outcome.reason, outcome.counts)
     return final_state(outcome)

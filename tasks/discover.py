@@ -109,7 +109,7 @@ def _write(office: Workspace, lock: HeldLock, seen: Sequence[Discovery]) -> list
         office.store.check_lock(unit, lock.name, lock.holder)
         found: list[OwnerChanges] = []
         for discovery in seen:
-            changes = compare(unit.roster.known_of(discovery.owner), discovery)
+            changes = compare(unit.roster.known_of(discovery.owner, lock.connection_id), discovery)
             unit.roster.write_discovery(discovery.owner, changes, office.clock.now())
             found.append(OwnerChanges(discovery, tuple(changes)))
         unit.roster.assign_connections()

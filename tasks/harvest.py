@@ -1,6 +1,6 @@
 """The steps of a harvest, each retryable: it reads what is stored, asks the server, and commits by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,8 +9,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
-from busytime.errors import BusyTimeError, FatalError
-from busytime.harvesting import BatchResult, record_batch
+from busytime.coverage import unknown_parts
+from busytime.errors import BusyTimeError, FatalError, Reason
+from busytime.harvesting import BatchResult, FailedCalendar, record_batch
 from busytime.model import Calendar, Unanswered, Window
 from busytime.reading import Reading, read_batch
 from tasks.runs import HeldLock, OpenRun, Part
@@ -60,11 +61,33 @@ def _grouped(calendars: Sequence[Calendar], failing: frozenset[int]) -> list[lis
     return [groups[key] for key in sorted(groups)]
 
 
-@task(name="list_unserved", cache_policy=NO_CACHE)
-def list_unserved() -> list[Calendar]:
-    """List the calendars of the roster that no connection serves."""
-    with workspace().store.read() as unit:
-        return unit.roster.unserved()
+@task(name="tell_unread", cache_policy=NO_CACHE)
+def tell_unread(
+    window: Window, fates: Mapping[int, object], batches: Sequence[Batch], results: Sequence[object], *, unserved: bool
+) -> BatchResult:
+    """Name the calendars that no batch has read, because their connection could not go on, or because they have none.
+
+    Nothing is written of them: what was known of them stays known until it is too old.
+
+    Args:
+        window: What was read.
+        fates: What became of each connection.
+        batches: What was to be read.
+        results: What each batch came to.
+        unserved: Whether to name those that no connection serves, too.
+    """
+    office = workspace()
+    read = {key for batch, it in zip(batches, results, strict=True) if isinstance(it, BatchResult) for key in batch.calendar_ids}
+    lost = {connection_id: it.reason for connection_id, it in fates.items() if isinstance(it, BusyTimeError)}
+    with office.store.read() as unit:
+        missed = dict.fromkeys(unit.roster.unserved(), Reason.NO_CONNECTION) if unserved else {}
+        for connection_id, reason in lost.items():
+            missed |= {it: reason for it in unit.roster.calendars(connection_id=connection_id) if it.id not in read}
+        coverage = unit.busy_time.coverage([it.id for it in missed])
+    now, max_age = office.clock.now(), office.settings.max_age
+    known = sum(not unknown_parts(coverage.get(it.id, ()), window, now, max_age) for it in missed)
+    failed = tuple(FailedCalendar(it.owner, it.folder, reason) for it, reason in missed.items())
+    return BatchResult(known, len(missed) - known, failed=failed)
 
 
 @task(name="harvest_batch", **RETRIED)

@@ -7,8 +7,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from busytime.coverage import CoverageChanges
-from busytime.errors import BusyTimeError, FatalError
-from busytime.permissions import Conclusion, Need, required_level
+from busytime.errors import BusyTimeError, FatalError, Reason
+from busytime.permissions import Conclusion, Need, Verdict, required_level
 from busytime.store.connections import StoredConnection
 from busytime.store.permissions import StoredVerdict
 from busytime.store.unit_of_work import UnitOfWork
@@ -59,6 +59,14 @@ def cut_batches(
     """Cut a connection's candidates into batches, numbered from ``first``."""
     parts = [tuple(candidates[start : start + _BATCH_SIZE]) for start in range(0, len(candidates), _BATCH_SIZE)]
     return [ValidationBatch(number, run_id, lock, part, probe_write) for number, part in enumerate(parts, start=first)]
+
+
+@task(name="list_unserved_findings", cache_policy=NO_CACHE)
+def list_unserved_findings() -> list[Finding]:
+    """Tell of the calendars that no connection serves that nobody can look at them; there is no verdict to be stored."""
+    nobody = Conclusion(Verdict.UNREACHABLE, None, None, Reason.NO_CONNECTION)
+    with workspace().store.read() as unit:
+        return [Finding(it, need, nobody, None) for it in unit.roster.candidates(None) for need in it.needs]
 
 
 @task(name="validate_batch", **RETRIED)

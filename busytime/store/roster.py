@@ -221,8 +221,11 @@ class RosterRepository:
             )
         return found
 
-    def candidates(self, connection_id: int) -> list[Candidate]:
-        """Return the calendars in use that a connection serves, with what is needed of each, by owner and folder."""
+    def candidates(self, connection_id: int | None) -> list[Candidate]:
+        """Return the calendars in use that a connection serves, with what is needed of each, by owner and folder.
+
+        ``None`` stands for those that no connection serves.
+        """
         roles: dict[int, set[tuple[Role, str]]] = {}
         query = (
             select(associated_calendars.c.calendar_id, associated_calendars.c.role, booking_pages.c.name)
@@ -232,12 +235,14 @@ class RosterRepository:
         for row in self._connection.execute(query):
             roles.setdefault(row.calendar_id, set()).add((Role(row.role), row.name))
         served = _calendar_query().where(_IN_USE, calendars.c.connection_id == connection_id)
+        account_id = self._connection.scalar(select(connections.c.owner_id).where(connections.c.id == connection_id))
         found = []
         for row in self._connection.execute(served.order_by(owners.c.address, calendars.c.folder)):
             uses = roles.get(row.id, set())
             its_roles = tuple(role for role in Role if any(use == role for use, _ in uses))
             pages = tuple(sorted({name for _, name in uses}))
-            found.append(Candidate(_calendar(row), needs_of(its_roles), row.added_at, its_roles, pages))
+            own = row.owner_id == account_id
+            found.append(Candidate(_calendar(row), needs_of(its_roles), row.added_at, its_roles, pages, own=own))
         return found
 
     def page_calendars(self, name: str) -> list[PageCalendar]:
@@ -266,8 +271,8 @@ class RosterRepository:
         query = _calendar_query().where(calendars.c.connection_id == connection_id, *seen).order_by(calendars.c.id)
         return [_calendar(row) for row in self._connection.execute(query)]
 
-    def known_of(self, owner: str) -> list[KnownCalendar]:
-        """Return all that the tables have of an owner, in use or not."""
+    def known_of(self, owner: str, connection_id: int) -> list[KnownCalendar]:
+        """Return all that the tables have of an owner, in use or not, for a connection that looked."""
         query = _calendar_query().where(owners.c.address == owner).order_by(calendars.c.id)
         return [
             KnownCalendar(
@@ -277,6 +282,7 @@ class RosterRepository:
                 row.folder_id,
                 in_use=row.added_at is not None and row.retired_at is None,
                 missing=row.missing_since is not None,
+                served=row.connection_id == connection_id,
             )
             for row in self._connection.execute(query)
         ]

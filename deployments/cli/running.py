@@ -109,6 +109,8 @@ def tell_outcome(
     broken_off = outcome.status in _BROKEN_OFF
     if broken_off:
         messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {escape(outcome.message or '')}", soft_wrap=True)
+    elif outcome.message:
+        messages().print(f"[bold yellow]Not all was done[/]: {escape(outcome.message)}", soft_wrap=True)
     if as_json:
         why = {"reason": outcome.reason, "message": outcome.message}
         told = {"run_id": outcome.run_id, "status": outcome.status} | as_object(outcome)

@@ -13,16 +13,15 @@ from busytime.errors import (
     UnsupportedServerError,
 )
 from busytime.harvesting import BatchResult, FailedCalendar
-from busytime.model import Calendar, CalendarKind, RunStatus
+from busytime.model import RunStatus
 from busytime.outcomes import judge_harvest
 
 GOOD = BatchResult(known=3, opened=2, closed=1)
 FAILED = FailedCalendar("ana@corp.example", "", Reason.TIMED_OUT)
-BO = Calendar(2, "bo@corp.example", "Projects", CalendarKind.SUB)
 
 
-def judged(probes, batches, unserved=()):
-    return judge_harvest(7, probes, batches, unserved)
+def judged(fates, batches):
+    return judge_harvest(7, fates, batches)
 
 
 def test_batches_are_added_up():
@@ -38,13 +37,6 @@ def test_a_harvest_of_nothing_is_completed():
 @pytest.mark.parametrize("batch", [BatchResult(known=3, failed=(FAILED,)), BatchResult(known=2, unknown=1)])
 def test_a_calendar_that_failed_or_is_unknown_is_told(batch):
     assert judged(["lock"], [GOOD, batch]).status is RunStatus.COMPLETED_WITH_FAILURES
-
-
-def test_calendars_that_nobody_serves_are_unknown_and_named():
-    outcome = judged(["lock"], [GOOD], [BO])
-    assert outcome.status is RunStatus.COMPLETED_WITH_FAILURES
-    assert outcome.result.unknown == 1
-    assert outcome.result.failed == (FailedCalendar("bo@corp.example", "Projects", Reason.NO_CONNECTION),)
 
 
 def test_a_batch_that_failed_does_not_fail_the_others():
@@ -69,12 +61,24 @@ def test_without_a_log_on_a_harvest_is_refused(error):
 
 
 def test_a_log_on_refused_in_the_middle_refuses_the_harvest():
-    assert judged(["lock"], [GOOD, AuthenticationError("no")]).status is RunStatus.REFUSED
+    error = AuthenticationError("no")
+    assert judged([error], [GOOD, error]).status is RunStatus.REFUSED
+
+
+@pytest.mark.parametrize("error", [AuthenticationError, BreakerOpenError, KeyMissingError, LockLostError])
+def test_a_connection_that_cannot_go_on_does_not_end_the_work_of_another(error):
+    outcome = judged([error("no"), "lock"], [GOOD, error("no")])
+    assert (outcome.status, outcome.reason) == (RunStatus.COMPLETED_WITH_FAILURES, error.default_reason)
+    assert (outcome.message, outcome.result.known) == ("no", 3)
+
+
+def test_when_no_connection_can_go_on_the_harvest_has_ended():
+    assert judged([BreakerOpenError("no"), AuthenticationError("no")], [GOOD]).status is RunStatus.REFUSED
 
 
 @pytest.mark.parametrize("error", [LockLostError, UnsupportedServerError])
 def test_another_fatal_error_fails_the_harvest(error):
-    assert judged(["lock"], [GOOD, error("no")]).status is RunStatus.FAILED
+    assert judged([error("no")], [GOOD, error("no")]).status is RunStatus.FAILED
 
 
 def test_the_fatal_error_is_the_one_that_is_told():

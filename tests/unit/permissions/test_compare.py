@@ -7,8 +7,8 @@ from busytime.model import CalendarKind
 OWNER = "ana@corp.example"
 
 
-def known(key, folder, folder_id, *, missing=False):
-    return KnownCalendar(key, folder, CalendarKind.SUB, folder_id, in_use=True, missing=missing)
+def known(key, folder, folder_id, *, missing=False, served=True):
+    return KnownCalendar(key, folder, CalendarKind.SUB, folder_id, in_use=True, missing=missing, served=served)
 
 
 def seen(**folders):
@@ -52,3 +52,9 @@ def test_nothing_below_a_calendar_that_hides_itself_is_gone():
     before = [known(1, "../A", "a"), known(2, "B", "b"), known(3, "", "cal")]
     hidden = Discovery(OWNER, (), beside_seen=True, calendar_seen=False)
     assert told(before, hidden) == [("missing", 1, "../A")]
+
+
+def test_nothing_is_concluded_from_the_absence_of_what_another_connection_serves():
+    before = [known(1, "A", "a", served=False), known(2, "B", "b")]
+    assert told(before, seen()) == [("missing", 2, "B")]
+    assert told(before, seen(a="A", b="B")) == [("known", 1, "A"), ("known", 2, "B")]
