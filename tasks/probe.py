@@ -7,7 +7,8 @@ from prefect import task
 from busytime.errors import BusyTimeError
 from busytime.probing import probe
 from tasks.runs import HeldLock, OpenRun
-from tasks.steps import RETRIED, Step, patient, pause
+from tasks.steps import RETRIED, Step, patient
+from tasks.stopping import pause
 from tasks.workspace import workspace
 
 

@@ -24,7 +24,8 @@ from busytime.store.entry_book import StoredEntryBook
 from busytime.store.permissions import StoredVerdict
 from tasks.books import check_not_restored, open_book
 from tasks.runs import HeldLock, OpenRun
-from tasks.steps import RETRIED, Step, attempt_number, is_last_word, patient, pause
+from tasks.steps import RETRIED, Step, attempt_number, is_last_word, patient
+from tasks.stopping import pause
 from tasks.validate import ValidationBatch, cut_batches
 from tasks.workspace import Workspace, workspace
 

@@ -1,7 +1,6 @@
 """Opening and closing a run: the row that says it works, and the locks that let it work alone."""
 
 import gc
-import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,10 +11,8 @@ from prefect.cache_policies import NO_CACHE
 from busytime.errors import BusyTimeError, NoConnectionError, Reason, UnsafePlanError
 from busytime.model import RunStatus, Trigger, Window
 from busytime.store.unit_of_work import UnitOfWork
+from tasks.stopping import STOPPING
 from tasks.workspace import Workspace, workspace
-
-#: Set while this process ends a run that broke off, so that waiting threads end too.
-STOPPING = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)

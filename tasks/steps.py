@@ -10,20 +10,16 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from busytime.backing_off import patiently
-from busytime.errors import BusyTimeError, FatalError, Reason, RetriableError, ServerBusyError
+from busytime.errors import BusyTimeError, RetriableError, ServerBusyError
 from busytime.model import Outcome
 from busytime.store.connections import StoredConnection
 from busytime.store.runs import Attempt
-from tasks.runs import STOPPING
+from tasks.stopping import pause
 from tasks.workspace import Workspace
 
 T = TypeVar("T")
 
 ATTEMPTS = 3
-
-
-class StoppedError(FatalError):
-    """The run was stopped; nothing more is asked or written."""
 
 
 def is_retriable(_task: object, _task_run: TaskRun, state: State[object]) -> bool:
@@ -63,12 +59,6 @@ def patient(office: Workspace, connection: StoredConnection, action: Callable[[]
 
     deadline = office.clock.now() + timedelta(seconds=office.settings.batch_deadline_seconds)
     return patiently(action, shared_until=shared_until, share=share, clock=office.clock, deadline=deadline, sleep=pause)
-
-
-def pause(seconds: float) -> None:
-    """Wait, but not for a run that is being stopped: its threads would keep the process for minutes."""
-    if STOPPING.wait(seconds):
-        raise StoppedError("The run was stopped while it waited for the server.", reason=Reason.STOPPED)
 
 
 class Step:

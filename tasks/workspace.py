@@ -33,6 +33,7 @@ from busytime.store.unit_of_work import Store
 from busytime.vault import Vault
 from config.settings import Settings, load_settings
 from tasks.keys import load_keys
+from tasks.stopping import pause
 
 #: Connections to one server at once where a request is no log-on: more than the threads that read.
 _CONNECTIONS = 4
@@ -134,7 +135,7 @@ class Workspace:
         if connection_id not in self._lines:
             silent = max(SILENT_HOLDER, timedelta(seconds=2 * self.settings.request_deadline_seconds))
             book = StoredPermitBook(self.store, self.clock, connection_id, self.in_flight, silent)
-            self._lines[connection_id] = PermitLine(book, self.in_flight)
+            self._lines[connection_id] = PermitLine(book, self.in_flight, pause)
         return self._lines[connection_id]
 
     def close(self) -> None:
