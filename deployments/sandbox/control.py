@@ -42,6 +42,7 @@ class Control:
                 _route("POST", "/password", self.password),
                 _route("POST", "/account", self.account),
                 _route("POST", "/application", self.application),
+                _route("GET", "/tokens", self.tokens),
                 _route("POST", "/permission", self.permission),
                 _route("POST", "/calendars", self.create_calendar),
                 _route("PATCH", "/calendars", self.change_calendar),
@@ -108,6 +109,10 @@ class Control:
             "tenant_id": TENANT_ID,
             "token_path": f"/{TENANT}/oauth2/v2.0/token",
         }
+
+    def tokens(self, _fields: Fields) -> Json:
+        """Return every token that was issued, the expired ones too."""
+        return self.state.tokens.issued()
 
     def permission(self, fields: Fields) -> Json:
         """Set one person's level in one calendar, or at the root of the mailbox (`..`), where it only shows the root."""

@@ -76,6 +76,10 @@ class Tokens:
         """Register an application, or give it another secret. Its tokens stay good, as they do in the cloud."""
         self._applications[application.client_id.lower()] = application
 
+    def issued(self) -> list[str]:
+        """Return every token that was issued, for tests that search where one may have been written down."""
+        return list(self._tokens)
+
     def issue(self, tenant: str, form: dict[str, str]) -> str:
         """Answer a request for a token by client credentials.
 

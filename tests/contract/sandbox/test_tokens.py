@@ -268,3 +268,9 @@ def test_the_permission_is_that_of_the_day_of_issue():
     assert tokens.check(first)[1] == "TokenExpired"
     with pytest.raises(TokenError, match="AADSTS7000215"):
         tokens.issue("corp.example", {**form, "client_secret": "t"})
+
+
+def test_every_issued_token_can_be_listed(sandbox, client, application):
+    before = sandbox.control("GET", "/tokens")
+    first, second = (token_of(client, application) for _ in range(2))
+    assert sandbox.control("GET", "/tokens") == [*before, first, second]
