@@ -53,6 +53,10 @@ class AuthType(StrEnum):
     OAUTH = "oauth"
 
 
+#: What people call the ways to log on.
+AUTH_NAMES = {AuthType.BASIC: "Basic", AuthType.NTLM: "NTLM", AuthType.OAUTH: "OAuth"}
+
+
 class Breaker(StrEnum):
     """The switch that stops every log-on of a connection: no log-on passes while it is open."""
 

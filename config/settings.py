@@ -67,6 +67,10 @@ class Settings(BaseSettings):
     lockout_threshold: Annotated[int, Field(ge=2, le=1000, description="Refused log-ons at which the directory locks.")] = 5
     lockout_window_minutes: Annotated[int, Field(ge=1, le=100_000, description="How long it counts them.")] = 30
 
+    oauth_token_url: Annotated[
+        str, Field(min_length=1, description="Where tokens are asked for; `{tenant}` stands for what `--tenant` names.")
+    ] = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"  # noqa: S105 -- an address, not a secret
+
     @field_validator("home", "key_file")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:

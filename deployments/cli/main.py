@@ -8,6 +8,7 @@ from contextlib import suppress
 import typer
 from rich.markup import escape
 
+from busytime.diagnoses import with_section
 from busytime.errors import BusyTimeError
 from deployments.cli import (
     bookings,
@@ -81,7 +82,7 @@ def _run(arguments: list[str] | None) -> int:
         command = context.command_path if context else "busytime"
         return _say(f"{error.format_message().rstrip('.')}. See `{command} --help`.", ExitStatus.WRONG_USE)
     except BusyTimeError as error:
-        return _say(str(error), exit_status(error))
+        return _say(with_section(str(error), error.reason), exit_status(error))
     except Exception as error:  # noqa: BLE001 -- the last line of defence: no traceback on a user's screen
         if os.environ.get("BUSYTIME_DEBUG"):
             traceback.print_exc()

@@ -2,8 +2,11 @@
 
 import getpass
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from busytime.errors import ConfigurationError
+from deployments.cli.output import messages
 
 _LONGEST = 1024
 
@@ -23,7 +26,8 @@ def read_password(email: str, *, password_stdin: bool, what: str = "Password") -
     if password_stdin and sys.stdin is not None:
         secret = _first_line(what)
     elif not password_stdin and has_terminal():
-        secret = getpass.getpass(f"{what} of {email}: ")
+        with asking():
+            secret = getpass.getpass(f"{what} of {email}: ")
     else:
         raise ConfigurationError(f"There is no terminal to ask for the {what.lower()} on: pipe it in, with --password-stdin.")
     return _checked(secret, what)
@@ -32,6 +36,16 @@ def read_password(email: str, *, password_stdin: bool, what: str = "Password") -
 def has_terminal() -> bool:
     """Tell whether there is a person who can be asked."""
     return sys.stdin is not None and sys.stdin.isatty()
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """End the line of a question that nobody answers: Ctrl-C and Ctrl-D both end the command there."""
+    try:
+        yield
+    except (KeyboardInterrupt, EOFError):
+        messages().print()
+        raise KeyboardInterrupt from None
 
 
 def _first_line(what: str) -> str:

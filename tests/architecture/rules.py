@@ -10,6 +10,8 @@ IMPURE = frozenset(
     {
         "busytime.claiming",
         "busytime.connecting",
+        "busytime.guiding",
+        "busytime.wishes",
         "busytime.probing",
         "busytime.renewing",
         "busytime.vault",
