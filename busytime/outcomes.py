@@ -176,36 +176,7 @@ class PushOutcome:
         return {str(outcome): found[outcome] for outcome in Outcome if found[outcome]}
 
 
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """What searching some calendars for entries came to: how many were taken over, and which calendars did not tell."""
-
-    entries: int
-    silent: tuple[Calendar, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ResyncOutcome:
-    """What a re-sync came to.
-
-    Args:
-        run_id: The run.
-        status: How it ended.
-        adopted: How many entries were taken over.
-        silent: Calendars that did not tell what they hold; while there is one, nothing is pushed.
-        reason: Why it was refused or failed.
-        message: What the first error said, for a person.
-    """
-
-    run_id: int
-    status: RunStatus
-    adopted: int = 0
-    silent: tuple[Calendar, ...] = ()
-    reason: Reason | None = None
-    message: str | None = None
-
-
-def _first_error(fates: Sequence[object], steps: Sequence[object]) -> tuple[BusyTimeError | None, RunStatus | None]:
+def first_error(fates: Sequence[object], steps: Sequence[object]) -> tuple[BusyTimeError | None, RunStatus | None]:
     """Return the error that says most of a run, and how the run ended if no connection could go on.
 
     Raises:
@@ -245,7 +216,7 @@ def judge_harvest(
         BaseException: A step ended by an error that is none of ours.
     """
     parts = [step for step in entries if isinstance(step, EntriesRead)]
-    error, ended_as = _first_error(fates, [*batches, *entries, *(part.error for part in parts if part.error)])
+    error, ended_as = first_error(fates, [*batches, *entries, *(part.error for part in parts if part.error)])
     result = sum((step for step in batches if isinstance(step, BatchResult)), BatchResult())
     read = _added_up(parts)
     whole = error is None and not result.failed and not result.unknown and not read.refused_pages
@@ -270,7 +241,7 @@ def judge_validation(run_id: int, fates: Sequence[object], batches: Sequence[obj
     Raises:
         BaseException: A step ended by an error that is none of ours.
     """
-    error, ended_as = _first_error(fates, batches)
+    error, ended_as = first_error(fates, batches)
     findings = tuple(finding for step in batches if isinstance(step, list) for finding in step)
     whole = error is None and all(finding.conclusion.verdict is Verdict.GRANTED for finding in findings)
     status = ended_as or (RunStatus.COMPLETED if whole else RunStatus.COMPLETED_WITH_FAILURES)
@@ -293,7 +264,7 @@ def judge_push(
         BaseException: A step ended by an error that is none of ours.
     """
     parts = [step for step in steps if isinstance(step, OwnerPush)]
-    error, ended_as = _first_error(fates, [*steps, *(part.error for part in parts if part.error)])
+    error, ended_as = first_error(fates, [*steps, *(part.error for part in parts if part.error)])
     # The last word on each entry: a lost answer may have been looked up in the same run.
     ended = {(it.booking_key, it.calendar_id): it for part in parts for it in (*part.results, *part.left)}
     refused = [_as_result(change, Outcome.REFUSED, Reason.GATE_CLOSED) for change in plan.refused]
@@ -310,25 +281,6 @@ def _as_result(change: PlannedChange, outcome: Outcome, reason: Reason) -> Chang
     return ChangeResult(change.booking.key, change.calendar_id, change.kind, outcome, reason)
 
 
-def judge_resync(run_id: int, fates: Sequence[object], parts: Sequence[object]) -> ResyncOutcome:
-    """Judge a re-sync by what its steps returned or raised.
-
-    Args:
-        run_id: The run.
-        fates: What became of each connection: any value, or the error that ended its part of the work.
-        parts: For each batch of calendars what searching it came to, or its error.
-
-    Raises:
-        BaseException: A step ended by an error that is none of ours.
-    """
-    error, ended_as = _first_error(fates, parts)
-    found = [part for part in parts if isinstance(part, Adopted)]
-    silent = tuple(calendar for part in found for calendar in part.silent)
-    status = ended_as or (RunStatus.COMPLETED if error is None and not silent else RunStatus.COMPLETED_WITH_FAILURES)
-    reason, message = (error.reason, str(error)) if error else (None, None)
-    return ResyncOutcome(run_id, status, sum(part.entries for part in found), silent, reason, message)
-
-
 def judge_discovery(
     run_id: int, fates: Sequence[object], shared: Sequence[object], batches: Sequence[object]
 ) -> DiscoveryOutcome:
@@ -343,7 +295,7 @@ def judge_discovery(
     Raises:
         BaseException: A step ended by an error that is none of ours.
     """
-    error, ended_as = _first_error(fates, [*shared, *batches])
+    error, ended_as = first_error(fates, [*shared, *batches])
     invitations = tuple(it for step in shared if isinstance(step, tuple) for it in step[0])
     owners = [it for step in shared if isinstance(step, tuple) for it in step[1]]
     owners += [it for step in batches if isinstance(step, list) for it in step]

@@ -7,10 +7,10 @@ from hmac import compare_digest
 
 from busytime.claiming import Desk, a_persons_logon
 from busytime.connecting import open_secret, read_secret, store_secret
-from busytime.errors import AuthenticationError, NoConnectionError, Reason
-from busytime.model import Breaker, RequestKind, Secret
+from busytime.errors import AuthenticationError, BreakerOpenError, NoConnectionError, Reason
+from busytime.model import AuthType, Breaker, RequestKind, Secret
 from busytime.ports import CalendarGateway
-from busytime.probing import open_breaker
+from busytime.probing import open_breaker, stopped_message
 from busytime.store.connections import StoredConnection
 from busytime.store.unit_of_work import UnitOfWork
 
@@ -54,7 +54,7 @@ def renew(desk: Desk, connection: StoredConnection, password: str, open_gateway:
     try:
         _try(desk, connection, secret, open_gateway, version=None, force=force)
     except AuthenticationError as error:
-        text = f"The new password was refused and nothing was changed: {error}"
+        text = f"The new {secret_word(connection)} was refused and nothing was changed: {error}"
         raise AuthenticationError(text, reason=error.reason, detail=error.detail) from None
     return _take_over(desk, connection, secret)
 
@@ -78,6 +78,24 @@ def try_again(desk: Desk, connection: StoredConnection, open_gateway: OpenGatewa
         open_breaker(desk, connection)  # the machine would be refused as well
         raise
     return _take_over(desk, connection, secret)
+
+
+def secret_word(connection: StoredConnection) -> str:
+    """Return what the secret of a connection is called."""
+    return "client secret" if connection.endpoint.auth_type is AuthType.OAUTH else "password"
+
+
+def ask_again(desk: Desk, connection: StoredConnection) -> None:
+    """Ask for a re-sync of a connection that logs on.
+
+    Raises:
+        BreakerOpenError: It does not, and the message says which command helps.
+        NoConnectionError: It was ended meanwhile.
+    """
+    with desk.store.write() as unit:
+        if _still_open(unit, connection).breaker is Breaker.OPEN:
+            raise BreakerOpenError(stopped_message(unit, connection))
+        unit.requests.ask(RequestKind.RESYNC, unit.owners.id(desk.actor), desk.clock.now(), connection.id)
 
 
 def _try(

@@ -9,8 +9,8 @@ from prefect.cache_policies import NO_CACHE
 from busytime.bookings import CalendarItem, booking_key_of
 from busytime.errors import BusyTimeError, FatalError, SkippableError, SpoiltAnswerError
 from busytime.model import Calendar
-from busytime.outcomes import Adopted
 from busytime.permissions import Need
+from busytime.resyncing import Adopted
 from tasks.books import open_book
 from tasks.push import open_desk
 from tasks.runs import HeldLock, OpenRun, Part

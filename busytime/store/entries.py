@@ -143,6 +143,21 @@ class EntryRepository:
             query = query.where(or_(booked, entries.c.ends_at > ends_after))
         return {EntryState(state): count for state, count in self._connection.execute(query)}
 
+    def waiting_for_log_on(self, connection_ids: Collection[int], ends_after: datetime) -> list[Entry]:
+        """Return the entries that wait until somebody can log on for their calendars; those of bookings that are over do not."""
+        late = or_(bookings.c.ends_at > ends_after, bookings.c.effective_ends_at > ends_after)
+        query = (
+            select(entries)
+            .join(calendars, calendars.c.id == entries.c.calendar_id)
+            .where(
+                calendars.c.connection_id.in_(connection_ids),
+                entries.c.state == EntryState.WAITING_FOR_LOG_ON,
+                entries.c.booking_key.in_(select(bookings.c.booking_key).where(late)),
+            )
+            .order_by(entries.c.id)
+        )
+        return [_entry(row) for row in self._connection.execute(query)]
+
     def to_read_back(self, connection_id: int, window: Window, verified_before: datetime) -> list[Entry]:
         """Return the entries that a connection may read back: those with an item, in calendars in use that it serves.
 

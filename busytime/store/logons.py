@@ -89,6 +89,22 @@ class LogonRepository:
         row = self._connection.execute(query).one_or_none()
         return (Reason(row.reason) if row.reason else None, row.at) if row is not None else None
 
+    def stopped_since(self, owner_id: int, until: datetime) -> datetime | None:
+        """Return since when no log-on with the stored secret was good before a person's good one; ``None`` if there was none.
+
+        Args:
+            owner_id: The account.
+            until: When that person's log-on had been written down.
+        """
+        before = self._of(owner_id).where(logons.c.answered_at <= until).order_by(logons.c.id.desc())
+        since = None
+        for row in self._connection.execute(before):
+            if row.answer == LogonAnswer.ACCEPTED and (row.by == LogonBy.MACHINE or since is not None):
+                break
+            if row.answer == LogonAnswer.REFUSED and row.credential_version is not None:
+                since = row.at
+        return since
+
     def claimed_since(self, owner_id: int, by: LogonBy, since: datetime) -> int:
         """Count the attempts of one cause that were claimed after an instant."""
         query = self._of(owner_id).where(logons.c.by == by, logons.c.at > since)

@@ -90,6 +90,11 @@ class RunRepository:
             values["counts"] = dict(counts)
         self._connection.execute(update(runs).where(runs.c.id == run_id, runs.c.status == RunStatus.RUNNING).values(values))
 
+    def is_at_work(self, flow: str) -> bool:
+        """Tell whether a run of a flow has not ended, as far as is written down."""
+        query = select(runs.c.id).where(runs.c.flow == flow, runs.c.status == RunStatus.RUNNING).limit(1)
+        return self._connection.execute(query).first() is not None
+
     def actor_of(self, run_id: int) -> int:
         """Return who started a run."""
         return int(self._connection.execute(select(runs.c.actor_id).where(runs.c.id == run_id)).scalar_one())

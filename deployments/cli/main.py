@@ -18,6 +18,7 @@ from deployments.cli import (
     free,
     harvest,
     keys,
+    password,
     push,
     resync,
     roster,
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(sandbox.sandbox)
 app.command()(connect.connect)
+app.command()(password.password)
 app.command()(resync.resync)
 app.add_typer(roster.commands, name="roster")
 app.command()(discover.discover)

@@ -1,69 +1,98 @@
-"""`busytime resync`: takes over what the calendars hold, after the database was restored from a backup."""
+"""`busytime resync`: brings everything of one mailbox up to date; or takes over a database that was restored."""
 
-from contextlib import closing
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
-from busytime.errors import ConfigurationError, NoConnectionError
-from busytime.model import RunStatus
-from busytime.outcomes import ResyncOutcome
+from busytime.connecting import find_connection
+from busytime.errors import BusyTimeError, ConfigurationError
+from busytime.model import RunStatus, Trigger
+from busytime.renewing import ask_again, try_again
+from busytime.resyncing import ResyncOutcome
 from busytime.roster import parse_address
-from deployments.cli.output import JsonOption, output, several, shown
+from busytime.store.connections import StoredConnection
+from deployments.cli.output import ExitStatus, JsonOption, finish, messages, print_json
+from deployments.cli.resync_report import as_object, show
 from deployments.cli.running import run_flow, tell_outcome, waiting
-from tasks.workspace import open_workspace
-
-_SHOWN = 20
+from tasks.workspace import workspace
 
 
 def resync(
     email: Annotated[str, typer.Argument(help="Address of a connected mailbox.")],
+    same_password: Annotated[
+        bool, typer.Option("--same-password", help="Try the stored password once more, after log-ons were stopped.")
+    ] = False,
     adopt: Annotated[
         bool, typer.Option("--adopt", help="The database was restored: believe what the calendars hold, and write it down.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Try though one more refused log-on may lock the account for everybody.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take over the entries that the calendars hold and a restored database has forgotten.
+    """Validate, harvest and push everything of one mailbox now, and tell what was missed and caught up.
 
-    Example: busytime resync busytime@corp.example --adopt
+    Example: busytime resync busytime@corp.example --same-password
     """
     address = parse_address(email)
-    if not adopt:
-        raise ConfigurationError(
-            f"Add --adopt: `busytime resync {address} --adopt` takes over a restored database. To bring everything up to date, "
-            "run `busytime harvest`, `busytime validate` and `busytime push`."
+    if adopt and same_password:
+        raise ConfigurationError("Give --same-password first, and --adopt once the log-on works; nothing was done.")
+    if force and not same_password:
+        raise ConfigurationError("--force is for --same-password, which tries a log-on; nothing was done.")
+    connection = find_connection(workspace().desk, address)
+    if adopt:
+        with waiting("Searching the calendars for entries ...", quiet=as_json):
+            outcome = run_flow("resync_connection", ResyncOutcome, trigger=Trigger.MANUAL, adopt=True)
+        tell_outcome(outcome, "re-sync", as_object, show, as_json=as_json)
+    elif same_password:
+        catch_up_again(connection, force=force, as_json=as_json)
+    else:
+        ask_again(workspace().desk, connection)
+        catch_up(address, Trigger.MANUAL, "The re-sync is written down", as_json=as_json)
+
+
+def catch_up_again(connection: StoredConnection, *, force: bool, as_json: bool) -> None:
+    """Let a person try the stored secret once more, and catch up what was missed."""
+    office = workspace()
+    if not as_json:
+        announce("Trying the stored password once more ...", force=force)
+    try_again(office.desk, connection, lambda secret: office.open_gateway(connection.endpoint, secret), force=force)
+    catch_up(connection.email, Trigger.PASSWORD_CHANGE, "The stored password works again", as_json=as_json)
+
+
+def announce(text: str, *, force: bool) -> None:
+    """Say before it is sent that a log-on is tried, and what is risked."""
+    messages().print(escape(text), soft_wrap=True)
+    if force:
+        messages().print(
+            "[yellow]--force[/]: if it is refused, the account may be locked for everybody who uses it.", soft_wrap=True
         )
-    _check_connected(address)
-    with waiting("Searching the calendars for entries ...", quiet=as_json):
-        outcome = run_flow("resync_connection", ResyncOutcome)
-    tell_outcome(outcome, "re-sync", _as_object, _show, as_json=as_json)
 
 
-def _check_connected(address: str) -> None:
-    with closing(open_workspace()) as office, office.store.read() as unit:
-        known = [connection.email for connection in unit.connections.all_open()]
-    if address not in known:
-        raise NoConnectionError(f"{address} is not connected: run `busytime connect {address} --ews-url URL` first.")
+def catch_up(email: str, trigger: Trigger, so_far: str, *, as_json: bool, told: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Run the re-sync that is asked for in the database, and tell what it came to.
 
-
-def _as_object(outcome: ResyncOutcome) -> dict[str, Any]:
-    silent = [{"owner": calendar.owner, "folder": calendar.folder} for calendar in outcome.silent]
-    return {"adopted": outcome.adopted, "silent": silent}
-
-
-def _show(outcome: ResyncOutcome) -> None:
-    screen = output()
-    colour = "green" if outcome.status is RunStatus.COMPLETED else "yellow"
-    screen.print(f"[{colour}]Run {outcome.run_id}[/]: {outcome.adopted} entries taken over from the calendars.")
-    if outcome.silent:
-        silent = several(len(outcome.silent), "calendar")
-        screen.print(f"[bold red]{silent} did not tell[/] what they hold; until they do, nothing is pushed:", soft_wrap=True)
-        for calendar in outcome.silent[:_SHOWN]:
-            screen.print(f"  {shown(calendar.label)}", soft_wrap=True)
-        if len(outcome.silent) > _SHOWN:
-            screen.print(f"  ... and {len(outcome.silent) - _SHOWN} more; `--json` names all of them.")
-        screen.print("Next: [bold]busytime validate[/] tells why; then run this command again.")
-    elif outcome.status is RunStatus.COMPLETED:
-        screen.print(
-            "Next: import the bookings again that came after the backup, see [bold]busytime push --dry-run[/], and push."
-        )
+    Args:
+        email: The account.
+        trigger: What asked for it.
+        so_far: What is done, and stays so whatever becomes of the rest.
+        as_json: Whether to print one JSON object.
+        told: What the object holds besides.
+    """
+    try:
+        with waiting("Reading and pushing what was missed ...", quiet=as_json):
+            outcome = run_flow("resync_connection", ResyncOutcome, trigger=trigger)
+    except (BusyTimeError, KeyboardInterrupt):
+        text = f"{so_far}, but what was missed is not caught up. `busytime resync {email}` does it."
+        messages().print(f"[yellow]{escape(text)}[/]", soft_wrap=True)
+        raise
+    if outcome.status is RunStatus.SKIPPED:
+        text = f"{so_far}. Another re-sync is still at work; what it leaves, `busytime resync {email}` catches up."
+        messages().print(f"[yellow]{escape(text)}[/]", soft_wrap=True)
+        if as_json:
+            print_json({**told, "run_id": outcome.run_id, "status": outcome.status})
+        finish(ExitStatus.NEEDS_ATTENTION)
+    tell_outcome(outcome, "re-sync", lambda it: {**told, **as_object(it)}, show, as_json=as_json, in_parts=True)

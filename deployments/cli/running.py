@@ -19,8 +19,8 @@ class RunOutcome(Protocol):
     """What the outcomes of all flows have in common."""
 
     @property
-    def run_id(self) -> int:
-        """The run."""
+    def run_id(self) -> int | None:
+        """The run; ``None`` where there was nothing to do."""
 
     @property
     def status(self) -> RunStatus:

@@ -8,16 +8,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from busytime.bookings import EntryState
+from busytime.claiming import tries_left
 from busytime.coverage import unknown_parts
 from busytime.model import Breaker, Window
 from busytime.permissions import Verdict
-from busytime.signing_in import Allowance, allowance
+from busytime.probing import stopped_message
+from busytime.signing_in import Allowance
 from busytime.standing import TROUBLED
 from busytime.store.connections import StoredConnection
 from deployments.cli.bookings_table import STATES
-from deployments.cli.output import ExitStatus, JsonOption, clock, finish, output, plain_table, print_json
+from deployments.cli.output import ExitStatus, JsonOption, clock, finish, output, plain_table, print_json, several
 from tasks.workspace import Workspace, open_workspace
 
 _RUNS = 10
@@ -35,6 +38,7 @@ class _Look:
 
     Args:
         connections: With how many refused log-ons their accounts may still cause.
+        stops: Why nothing is sent, in words, for each connection whose breaker is open.
         known: How many calendars are known now.
         unknown: How many are not.
         verdicts: How many of each verdict.
@@ -44,6 +48,7 @@ class _Look:
     """
 
     connections: list[tuple[StoredConnection, Allowance]]
+    stops: Mapping[int, str]
     known: int
     unknown: int
     verdicts: Mapping[str, int]
@@ -54,7 +59,7 @@ class _Look:
     @property
     def stopped(self) -> bool:
         """Whether a breaker is open."""
-        return any(it.breaker is Breaker.OPEN for it, _ in self.connections)
+        return bool(self.stops)
 
     @property
     def troubled(self) -> bool:
@@ -80,11 +85,10 @@ def _look() -> _Look:
         now = office.clock.now()
         known, unknown = count_known(office, now)
         with office.store.read() as unit:
+            connections = unit.connections.all_open()
             return _Look(
-                connections=[
-                    (it, allowance(unit.logons.recent(it.owner_id), now, office.desk.policy))
-                    for it in unit.connections.all_open()
-                ],
+                connections=[(it, office.desk.allowance(unit, it.owner_id)) for it in connections],
+                stops={it.id: stopped_message(unit, it) for it in connections if it.breaker is Breaker.OPEN},
                 known=known,
                 unknown=unknown,
                 verdicts=Counter(str(stored.conclusion.verdict) for stored in unit.permissions.current().values()),
@@ -133,6 +137,7 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
 
 def _show(look: _Look) -> None:
     screen = output()
+    _show_stops(screen, look)
     if look.restored_at is not None:
         email = look.connections[0][0].email if look.connections else "EMAIL"
         screen.print(
@@ -159,19 +164,31 @@ def _show_connections(screen: Console, look: _Look) -> None:
     if not look.connections:
         screen.print("[yellow]No mailbox is connected.[/] Next: [bold]busytime connect EMAIL --ews-url URL[/].")
     for it, left in look.connections:
-        if it.breaker is Breaker.OPEN:
+        if it.id in look.stops:
+            continue  # said first of all
+        screen.print(f"[green]Connected[/] {it.email} ({it.mode}), secret version {it.credential_version}.")
+        if left.refused:
+            screen.print(f"  {_count_refused(left)}")
+
+
+def _show_stops(screen: Console, look: _Look) -> None:
+    """Print before all else which accounts cannot log on, why, and what helps."""
+    for it, left in look.connections:
+        if it.id in look.stops:
             screen.print(
-                f"[bold red]STOPPED[/] {it.email}: a log-on was refused at {clock(it.breaker_changed_at)}; nothing is sent. "
-                f"Next: [bold]busytime connect {it.email}[/] with the right password.",
+                f"[bold red]STOPPED[/] since {clock(it.breaker_changed_at)}, {it.email}: {escape(look.stops[it.id])}",
                 soft_wrap=True,
             )
-        else:
-            screen.print(f"[green]Connected[/] {it.email} ({it.mode}), secret version {it.credential_version}.")
-        if left.refused:
-            screen.print(
-                f"  {left.refused} refused log-ons count; people may cause {left.person_left} more. "
-                f"All is safe again from {clock(left.safe_after)}."
-            )
+            screen.print(f"  {_count_refused(left)}")
+    waiting = look.entries.get(EntryState.WAITING_FOR_LOG_ON, 0)
+    if look.stops and waiting:
+        waits = "1 entry waits" if waiting == 1 else f"{waiting} entries wait"
+        screen.print(f"  {waits} for a log-on; the same command pushes what waits as soon as it works.")
+
+
+def _count_refused(left: Allowance) -> str:
+    safe = f" All is safe again from {clock(left.safe_after)}." if left.safe_after and left.person_left else ""
+    return f"{several(left.refused, 'refused log-on')} count{'s' if left.refused == 1 else ''} now. {tries_left(left)}{safe}"
 
 
 def _show_entries(screen: Console, entries: Mapping[EntryState, int]) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from busytime.bookings import Booking, BookingState
 from busytime.model import Window
-from busytime.outcomes import HarvestOutcome, PushOutcome, ResyncOutcome
+from busytime.outcomes import HarvestOutcome, PushOutcome
+from busytime.resyncing import ResyncOutcome
 from tests.flows.harness import Home, MovedClock, appointments
 from tests.sandbox_fixture import RunningSandbox
 
@@ -118,7 +119,7 @@ class Diary:
         """Take over what the calendars hold."""
         from flows.resync_connection import resync_connection
 
-        return self._run(resync_connection, None, {})
+        return self._run(resync_connection, None, {"adopt": True})
 
     def _run(self, flow: Any, clock: MovedClock | None, parameters: dict[str, Any]) -> Any:
         with self.home.inside(clock):
