@@ -25,6 +25,7 @@ from deployments.sandbox.state import State
 from deployments.sandbox.tokens import TENANT, TENANT_ID, Application
 
 Json = Any
+_LONGEST_PASS_SECONDS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Control:
                 _route("GET", "/log", self.log),
                 _route("POST", "/password", self.password),
                 _route("POST", "/account", self.account),
+                _route("GET", "/lockout", self.held_against),
+                _route("POST", "/lockout", self.pass_time),
                 _route("POST", "/application", self.application),
                 _route("GET", "/tokens", self.tokens),
                 _route("POST", "/permission", self.permission),
@@ -91,6 +94,22 @@ class Control:
         account.app_password = app_password
         if "locked" in fields.values:
             (self.state.directory.lock if locked else self.state.directory.unlock)(account)
+        return {}
+
+    def held_against(self, fields: Fields) -> Json:
+        """Tell what is held against an account."""
+        account = self.state.directory.account(fields.text("email"))
+        if account is None:
+            raise UnknownError(f"{fields.text('email')} has no password; POST /password gives one")
+        refused, is_locked = self.state.directory.held_against(account)
+        return {"refused": refused, "locked": is_locked}
+
+    def pass_time(self, fields: Fields) -> Json:
+        """Let time pass for the lock of accounts, and for nothing else."""
+        seconds = fields.values.get("pass_s")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST_PASS_SECONDS:
+            raise ValueError(f"pass_s must be a number from 0 to {_LONGEST_PASS_SECONDS}")
+        self.state.directory.pass_time(seconds)
         return {}
 
     def application(self, fields: Fields) -> Json:

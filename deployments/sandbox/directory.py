@@ -70,7 +70,21 @@ class Directory:
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
+        self._ahead = 0.0
         self._accounts: dict[str, Account] = {}
+
+    def pass_time(self, seconds: float) -> None:
+        """Let so much time pass for the lock, all at once."""
+        self._ahead += seconds
+
+    def held_against(self, account: Account) -> tuple[int, bool]:
+        """Return how many refused log-ons count now, and whether the account is locked."""
+        now = self._now()
+        is_over = now - account.last_wrong >= self._limits.lockout_window_s
+        return 0 if is_over else account.wrong, account.locked_until > now
+
+    def _now(self) -> float:
+        return self._clock() + self._ahead
 
     def account(self, email: str) -> Account | None:
         """Return the account of an address, if it has a password."""
@@ -90,7 +104,7 @@ class Directory:
 
     def lock(self, account: Account) -> None:
         """Lock an account for a whole window."""
-        account.locked_until = self._clock() + self._limits.lockout_window_s
+        account.locked_until = self._now() + self._limits.lockout_window_s
 
     def unlock(self, account: Account) -> None:
         """Forget what is held against an account."""
@@ -141,7 +155,7 @@ class Directory:
         return next((one for one in self._accounts.values() if one.name == name), None)
 
     def _check(self, account: Account, proves: Callable[[str], bool]) -> LogOn:
-        now = self._clock()
+        now = self._now()
         if account.locked_until > now:
             return LogOn.LOCKED
         by_app = account.app_password is not None and proves(account.app_password)
