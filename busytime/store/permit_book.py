@@ -44,4 +44,4 @@ class StoredPermitBook:
     def give_back(self, permits: list[int]) -> None:
         """Leave the line."""
         with self._store.write() as unit:
-            unit.permits.remove(permits)
+            unit.permits.leave(permits, self._store.process)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from busytime.store.locks import LockRepository, Process
 from busytime.store.tables import connections, permits
@@ -46,7 +46,8 @@ class PermitRepository:
             How many of living processes stand before it (``None`` where it is no longer in line), the permits of dead
             ones before it, and whether its process should give a sign of life.
         """
-        mine = self._connection.execute(select(permits).where(permits.c.id == permit)).one_or_none()
+        # SQLite gives the number of the last row again once that is gone: it may be somebody else's now.
+        mine = self._connection.execute(select(permits).where(permits.c.id == permit, *_of(process))).one_or_none()
         if mine is None:
             return None, [], False
         before = select(permits).where(permits.c.connection_id == mine.connection_id, permits.c.id < permit)
@@ -58,6 +59,10 @@ class PermitRepository:
         """Give a sign of life."""
         self._connection.execute(update(permits).where(permits.c.id == permit).values(heartbeat_at=now))
 
+    def leave(self, numbers: Collection[int], process: Process) -> None:
+        """Take a process's own permits out of their line."""
+        self._connection.execute(delete(permits).where(permits.c.id.in_(numbers), *_of(process)))
+
     def remove(self, numbers: Collection[int]) -> None:
         """Take permits out of their line."""
         self._connection.execute(delete(permits).where(permits.c.id.in_(numbers)))
@@ -65,3 +70,11 @@ class PermitRepository:
     def clear(self, connection_id: int) -> None:
         """Take everybody out of a connection's line."""
         self._connection.execute(delete(permits).where(permits.c.connection_id == connection_id))
+
+
+def _of(process: Process) -> tuple[ColumnElement[bool], ...]:
+    return (
+        permits.c.host == process.host,
+        permits.c.process_id == process.process_id,
+        permits.c.process_started == process.started,
+    )
