@@ -69,11 +69,16 @@ def check_allowance(left: Allowance, by: LogonBy, email: str) -> None:
     """
     if left.left(by) > 0:
         return
-    safe = f"{left.safe_after:%Y-%m-%d %H:%M} UTC" if left.safe_after else "the lock-out window is over"
     force = "" if by is LogonBy.MACHINE else " `--force` tries all the same, and may lock it."
-    raise AllowanceUsedUpError(
+    raise AllowanceUsedUpError(f"{used_up_message(left, email)}{force}")
+
+
+def used_up_message(left: Allowance, email: str) -> str:
+    """Say in words why nothing is sent, and from when it is safe again."""
+    safe = f"{left.safe_after:%Y-%m-%d %H:%M} UTC" if left.safe_after else "the lock-out window is over"
+    return (
         f"{left.refused} refused log-ons of {email} count now, and one more could lock the account. "
-        f"Nothing was sent; a try is safe again from {safe}.{force}"
+        f"Nothing was sent; a try is safe again from {safe}."
     )
 
 
@@ -104,6 +109,13 @@ def a_persons_logon(desk: Desk, email: str, *, version: int | None = None, force
         with desk.store.read() as unit:
             left = desk.allowance(unit, account_id)
         raise AuthenticationError(f"{error} {tries_left(left)}", reason=error.reason, detail=error.detail) from None
+
+
+def note_refused(desk: Desk, email: str, by: LogonBy, error: AuthenticationError) -> None:
+    """Write down a refused log-on that was not claimed before it was sent."""
+    with desk.store.write() as unit:
+        logon_id = desk.claim(unit, unit.owners.id(email), by)
+        unit.logons.answer(logon_id, LogonAnswer.REFUSED, desk.clock.now(), error.reason, error.detail)
 
 
 def tries_left(left: Allowance) -> str:

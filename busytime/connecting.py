@@ -4,9 +4,9 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
-from busytime.claiming import Desk, a_persons_logon
+from busytime.claiming import Desk, a_persons_logon, note_refused
 from busytime.errors import AuthenticationError, BusyTimeError, ConfigurationError, KeyMissingError, NoConnectionError
-from busytime.model import ConnectionMode, Endpoint, RequestKind, Secret
+from busytime.model import ConnectionMode, Endpoint, LogonBy, RequestKind, Secret
 from busytime.ports import CalendarGateway
 from busytime.store.connections import StoredConnection, secret_identity
 from busytime.store.unit_of_work import UnitOfWork
@@ -63,8 +63,9 @@ def connect(
                 gateway.probe()
         except AuthenticationError as error:
             raise AuthenticationError(f"{error} Nothing was stored.", reason=error.reason, detail=error.detail) from None
-        holds_items = _holds_items(gateway, endpoint.email) if mode is ConnectionMode.CORPORATE else None
+        holds_items = _holds_items(desk, gateway, endpoint.email) if mode is ConnectionMode.CORPORATE else None
     with desk.store.write() as unit:
+        unit.owners.lock(unit.owners.id(endpoint.email))
         before = unit.connections.all_open()
         refuse_a_second(before, endpoint.email, mode)  # another process may have been faster
         stored = _store(desk, unit, endpoint, secret, mode)
@@ -96,10 +97,13 @@ def refuse_a_second(existing: list[StoredConnection], email: str, mode: Connecti
             )
 
 
-def _holds_items(gateway: CalendarGateway, email: str) -> bool | None:
+def _holds_items(desk: Desk, gateway: CalendarGateway, email: str) -> bool | None:
     """Look whether the account's own calendar is empty; that it cannot be told keeps nobody from connecting."""
     try:
         return bool(gateway.find_items(email, None, marked_by=None, limit=1))
+    except AuthenticationError as error:  # a log-on of its own under Basic: what was refused has to be counted
+        note_refused(desk, email, LogonBy.PERSON, error)
+        return None
     except BusyTimeError:
         return None
 
@@ -161,6 +165,7 @@ def disconnect(desk: Desk, connection: StoredConnection) -> None:
     Its address stays in the audit; what waits to log on is sent away.
     """
     with desk.store.write() as unit:
+        unit.owners.lock(connection.owner_id)
         unit.connections.close(connection.id, desk.clock.now())
         unit.permits.clear(connection.id)
         unit.roster.assign_connections()

@@ -3,10 +3,11 @@
 It must not know how requests are sent, nor where the breaker is kept.
 """
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
-from busytime.errors import AuthenticationError, PauseInForceError
+from busytime.errors import AuthenticationError, BusyTimeError, PauseInForceError
 
 
 class ConnectionGuard:
@@ -30,6 +31,8 @@ class ConnectionGuard:
         self._check = check
         self._place = place
         self._on_refusal = on_refusal
+        self._unwritten: list[AuthenticationError] = []
+        self._writing = threading.Lock()
 
     @contextmanager
     def permit(self, *, log_on: bool = True) -> Iterator[None]:
@@ -40,15 +43,24 @@ class ConnectionGuard:
             PauseInForceError: The server asked for a pause, perhaps while this request waited for its place.
         """
         with self._place(self._check) if log_on else nullcontext():
+            self._write_down()
             if (left := self._check()) > 0:
                 raise PauseInForceError(f"The server asked to be left alone for {left:.0f} s more.", back_off_seconds=left)
             try:
                 yield
             except AuthenticationError as error:
                 if not error.noted:
-                    self._on_refusal(error)  # before the place is free: nobody may slip in between
+                    self._unwritten.append(error)
                     error.noted = True
+                    with suppress(BusyTimeError):  # the database is away: nothing more is sent before it is written down
+                        self._write_down()  # before the place is free: nobody may slip in between
                 raise
+
+    def _write_down(self) -> None:
+        with self._writing:
+            while self._unwritten:
+                self._on_refusal(self._unwritten[0])
+                del self._unwritten[0]
 
 
 class ClaimedAttempt:

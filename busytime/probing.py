@@ -6,18 +6,24 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 
-from busytime.claiming import Desk, answered, check_allowance
-from busytime.errors import AuthenticationError, BreakerOpenError, NoConnectionError, Reason, SecretRenewedError
+from busytime.claiming import Desk, answered, check_allowance, used_up_message
+from busytime.errors import (
+    AllowanceUsedUpError,
+    AuthenticationError,
+    BreakerOpenError,
+    NoConnectionError,
+    Reason,
+    SecretRenewedError,
+)
 from busytime.model import Breaker, LogonAnswer, LogonBy
 from busytime.ports import CalendarGateway
+from busytime.signing_in import LONGEST_LOGON
 from busytime.store.connections import StoredConnection
 from busytime.store.unit_of_work import UnitOfWork
 
 #: Servers also answer 401 under load: a version that worked so lately gets a second probe, so much later.
 _WORKED_LATELY = timedelta(hours=1)
 _SECOND_PROBE_AFTER = timedelta(minutes=1)
-#: Whoever waits longer for the answer of its log-on is taken for lost.
-_LONGEST_LOGON = timedelta(minutes=2)
 _LOOK_EVERY_SECONDS = 0.1
 
 #: Whether the log-on under way in this thread is written down already.
@@ -62,7 +68,7 @@ def _claim(desk: Desk, connection: StoredConnection, run_id: int | None) -> tupl
     account_id = connection.owner_id
     with desk.store.write() as unit:
         unit.owners.lock(account_id)
-        if unit.logons.is_under_way(account_id, desk.store.process, desk.clock.now(), _LONGEST_LOGON):
+        if unit.logons.is_under_way(account_id, desk.store.process, desk.clock.now(), LONGEST_LOGON):
             return None
         is_open = current(unit, connection).breaker is Breaker.OPEN
         if is_open and not _may_look_again(desk, unit, connection):
@@ -115,6 +121,7 @@ def check_may_send(desk: Desk, connection: StoredConnection) -> float:
 
     Raises:
         BreakerOpenError: A log-on was refused.
+        AllowanceUsedUpError: Those that may be under way at once could lock the account, were all of them refused.
         NoConnectionError: It was ended.
         SecretRenewedError: Its secret is another one now.
     """
@@ -122,6 +129,9 @@ def check_may_send(desk: Desk, connection: StoredConnection) -> float:
         found = current(unit, connection)
         if found.breaker is Breaker.OPEN:
             raise BreakerOpenError(stopped_message(unit, connection))
+        left = desk.allowance(unit, connection.owner_id)
+    if not _claimed.get() and left.refused + desk.policy.machine_share >= desk.policy.threshold:
+        raise AllowanceUsedUpError(used_up_message(left, connection.email))
     return (found.back_off_until - desk.clock.now()).total_seconds() if found.back_off_until else 0.0
 
 
@@ -150,14 +160,16 @@ def stopped_message(unit: UnitOfWork, connection: StoredConnection) -> str:
 def note_refusal(desk: Desk, connection: StoredConnection, error: AuthenticationError) -> None:
     """Open the breaker for all processes at once, and write the refused log-on down, in one transaction.
 
-    Under Basic every request is a log-on; one that was claimed before it was sent is not written down again.
+    Under Basic every request is a log-on; one that was claimed before it was sent is not written down again. A refusal of a
+    secret that was renewed meanwhile says nothing of the new one.
     """
     with desk.store.write() as unit:
+        unit.owners.lock(connection.owner_id)
         if not _claimed.get():
             version = connection.credential_version
             logon_id = desk.claim(unit, connection.owner_id, LogonBy.MACHINE, version=version)
             unit.logons.answer(logon_id, LogonAnswer.REFUSED, desk.clock.now(), error.reason, error.detail)
-        opened = unit.connections.set_breaker(connection.id, Breaker.OPEN, desk.clock.now())
+        opened = _open(desk, unit, connection)
     if opened:
         _note_breaker(desk, connection, "machine:breaker:opened")
 
@@ -165,9 +177,17 @@ def note_refusal(desk: Desk, connection: StoredConnection, error: Authentication
 def open_breaker(desk: Desk, connection: StoredConnection) -> None:
     """Stop every further log-on of a connection after a person's try with the stored secret was refused."""
     with desk.store.write() as unit:
-        opened = unit.connections.set_breaker(connection.id, Breaker.OPEN, desk.clock.now())
+        unit.owners.lock(connection.owner_id)
+        opened = _open(desk, unit, connection)
     if opened:
         _note_breaker(desk, connection, "person:breaker:opened")
+
+
+def _open(desk: Desk, unit: UnitOfWork, connection: StoredConnection) -> bool:
+    found = unit.connections.find(connection.id)
+    if found is None or found.credential_version != connection.credential_version:
+        return False
+    return unit.connections.set_breaker(connection.id, Breaker.OPEN, desk.clock.now())
 
 
 @contextmanager
@@ -181,6 +201,7 @@ def _as_claimed() -> Iterator[None]:
 
 def _close_breaker(desk: Desk, connection: StoredConnection) -> None:
     with desk.store.write() as unit:
+        unit.owners.lock(connection.owner_id)
         current(unit, connection)
         unit.connections.set_breaker(connection.id, Breaker.CLOSED, desk.clock.now())
     _note_breaker(desk, connection, "machine:breaker:closed")

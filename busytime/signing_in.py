@@ -12,6 +12,8 @@ from busytime.model import LogonAnswer, LogonBy
 
 _MACHINE_SHARE = 2
 _PERSON_SHARE = 2
+#: Whoever waits longer for the answer of its log-on is taken for lost.
+LONGEST_LOGON = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,14 @@ class Logon:
         by: Who caused it.
         answer: What came of it; ``None`` where nothing is known.
         uptime: That machine's uptime then.
+        took: How long after that its answer came, or may have been given where none came: the directory judged meanwhile.
     """
 
     at: datetime
     by: LogonBy
     answer: LogonAnswer | None
     uptime: Uptime | None = None
+    took: timedelta = timedelta(0)
 
     @property
     def counts(self) -> bool:
@@ -98,11 +102,13 @@ def allowance(logons: Sequence[Logon], now: datetime, policy: LockoutPolicy, upt
     """
     counted: list[Logon] = []
     for logon in logons:
-        if logon.answer is LogonAnswer.ACCEPTED or (counted and _passed(counted[-1], logon.at, logon.uptime) >= policy.window):
+        if logon.answer is LogonAnswer.ACCEPTED:  # what was under way then may have been refused after it
+            counted = [it for it in counted if _passed(it, logon.at, logon.uptime) < timedelta(0)]
+        elif _since_last(counted, logon.at, logon.uptime) >= policy.window:
             counted = []
         if logon.counts:
             counted.append(logon)
-    passed = _passed(counted[-1], now, uptime) if counted else timedelta(0)
+    passed = _since_last(counted, now, uptime)
     if passed >= policy.window:
         counted = []
     machine = sum(logon.by is LogonBy.MACHINE for logon in counted)
@@ -116,12 +122,16 @@ def allowance(logons: Sequence[Logon], now: datetime, policy: LockoutPolicy, upt
     )
 
 
+def _since_last(counted: Sequence[Logon], now: datetime, uptime: Uptime | None) -> timedelta:
+    return min((_passed(it, now, uptime) for it in counted), default=timedelta(0))
+
+
 def _passed(since: Logon, now: datetime, uptime: Uptime | None) -> timedelta:
-    """Return how much time has passed since an attempt.
+    """Return how much time has passed since an attempt was answered; less than nothing while it was under way.
 
     A clock may be set, by a day too: on the machine and boot that claimed the attempt, its uptime tells. Where that is not
     known, a clock that went back says that nothing has passed.
     """
     if since.uptime is not None and uptime is not None and since.uptime.boot == uptime.boot:
-        return uptime.length - since.uptime.length
-    return max(now - since.at, timedelta(0))
+        return uptime.length - since.uptime.length - since.took
+    return max(now - since.at, timedelta(0)) - since.took

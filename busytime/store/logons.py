@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, insert, select, update
 
 from busytime.errors import Reason
 from busytime.model import LogonAnswer, LogonBy
-from busytime.signing_in import Logon, Uptime
+from busytime.signing_in import LONGEST_LOGON, Logon, Uptime
 from busytime.store.locks import LockRepository, Process
 from busytime.store.tables import logons
 
@@ -106,8 +106,8 @@ class LogonRepository:
         return since
 
     def claimed_since(self, owner_id: int, by: LogonBy, since: datetime) -> int:
-        """Count the attempts of one cause that were claimed after an instant."""
-        query = self._of(owner_id).where(logons.c.by == by, logons.c.at > since)
+        """Count the attempts of one cause that were claimed at an instant or later."""
+        query = self._of(owner_id).where(logons.c.by == by, logons.c.at >= since)
         return len(self._connection.execute(query).all())
 
     @staticmethod
@@ -118,4 +118,10 @@ class LogonRepository:
 def _logon(row: Any) -> Logon:
     answer = LogonAnswer(row.answer) if row.answer else None
     up = Uptime(row.boot, timedelta(milliseconds=row.uptime_ms)) if row.boot is not None else None
-    return Logon(row.at, LogonBy(row.by), answer, up)
+    return Logon(row.at, LogonBy(row.by), answer, up, _took(row))
+
+
+def _took(row: Any) -> timedelta:
+    # A clock that was set meanwhile shall not say that it took a day.
+    took: timedelta = row.answered_at - row.at if row.answered_at is not None else LONGEST_LOGON
+    return min(max(took, timedelta(0)), LONGEST_LOGON)
