@@ -88,7 +88,7 @@ def open_run(
         # One transaction: a process that dies here leaves either nothing, or a run with the locks that give it away.
         run = _open(office, unit, flow, trigger, window, alone=alone, connection_ids=connection_ids)
     if run is None:
-        raise NoConnectionError("No mailbox is connected yet: run `busytime connect EMAIL --ews-url URL`.")
+        raise NoConnectionError("No mailbox is connected yet: run `busytime connect EMAIL`.")
     return run
 
 

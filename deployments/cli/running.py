@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from rich.markup import escape
 
+from busytime.diagnoses import with_section
 from busytime.errors import BusyTimeError, FatalError, Reason
 from busytime.model import RunStatus
 from deployments.cli.output import ExitStatus, exit_status_of_reason, finish, messages, output, print_json
@@ -108,7 +109,8 @@ def tell_outcome(
     """
     broken_off = outcome.status in _BROKEN_OFF
     if broken_off:
-        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {escape(outcome.message or '')}", soft_wrap=True)
+        said = with_section(outcome.message or "", outcome.reason)
+        messages().print(f"[bold red]{outcome.status.capitalize()}[/]: {escape(said)}", soft_wrap=True)
     elif outcome.message:
         messages().print(f"[bold yellow]Not all was done[/]: {escape(outcome.message)}", soft_wrap=True)
     if as_json:

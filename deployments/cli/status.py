@@ -162,7 +162,7 @@ def _show(look: _Look) -> None:
 
 def _show_connections(screen: Console, look: _Look) -> None:
     if not look.connections:
-        screen.print("[yellow]No mailbox is connected.[/] Next: [bold]busytime connect EMAIL --ews-url URL[/].")
+        screen.print("[yellow]No mailbox is connected.[/] Next: [bold]busytime connect EMAIL[/].")
     for it, left in look.connections:
         if it.id in look.stops:
             continue  # said first of all

@@ -29,6 +29,7 @@ class Terminal:
         environment = home.environment | {"COLUMNS": "200", "TERM": "dumb"}
         self.process_id, self._terminal = pty.fork()
         if self.process_id == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs inherit that it is ignored
             os.chdir(home.directory)
             os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606 -- that is the point
 
@@ -71,8 +72,8 @@ class Terminal:
 
     def _read(self) -> bool:
         """Read what there is; false once the command has ended."""
-        if not select.select([self._terminal], [], [], _PATIENCE_SECONDS)[0]:
-            return False
+        ready, _, _ = select.select([self._terminal], [], [], _PATIENCE_SECONDS)
+        assert ready, f"it waits for an answer, or hangs: {self.shown!r}"
         try:
             data = os.read(self._terminal, 65536)
         except OSError:  # how Linux says that the other side is gone
