@@ -11,6 +11,7 @@ from rich.markup import escape
 from busytime.diagnoses import with_section
 from busytime.errors import BusyTimeError
 from deployments.cli import (
+    audit,
     bookings,
     connect,
     database,
@@ -55,6 +56,7 @@ app.add_typer(bookings.commands, name="bookings")
 app.command()(push.push)
 app.command()(free.free)
 app.command()(status.status)
+app.add_typer(audit.commands, name="audit")
 app.add_typer(database.commands, name="db")
 app.add_typer(keys.commands, name="keys")
 

@@ -1,16 +1,15 @@
-"""Several real processes on one database: locks that outlive nobody, no "database is locked", one chain of events."""
+"""Several real processes on one database: locks that outlive nobody, no "database is locked"."""
 
 from collections import Counter
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import text, update
 
 from busytime.errors import LockLostError
 from busytime.model import RunStatus
-from busytime.store.events import chain_hmac
 from busytime.store.locks import Process as HoldingProcess
-from busytime.store.tables import events, locks, owners, runs
+from busytime.store.tables import locks, owners, runs
 from tests.integration.store.processes import running
 
 pytestmark = pytest.mark.processes
@@ -188,57 +187,3 @@ def test_four_processes_write_at_once_and_none_meets_a_locked_database(workers, 
             worker.send("hammer", 40)
         assert [worker.line() for worker in four] == ["done"] * 4
     assert len(rows(owners)) == 160
-
-
-def chained(rows, store):
-    """Follow the chain from its beginning; return how many rows hang together."""
-    by_previous = {row["previous_hmac"]: row for row in rows(events)}
-    previous, length = "", 0
-    while previous in by_previous:
-        row = by_previous[previous]
-        told = (row["tag"], row["at"], row["actor_id"], row["run_id"], row["details"])
-        if chain_hmac(store.audit_key, previous, *told) != row["hmac"]:
-            break
-        previous, length = row["hmac"], length + 1
-    return length
-
-
-def test_events_of_several_processes_are_one_chain(workers, store, rows):
-    with workers(3) as three:
-        for worker in three:
-            worker.send("append", 15)
-        assert [worker.line() for worker in three] == ["done"] * 3
-    assert len(rows(events)) == chained(rows, store) == 45
-
-
-@pytest.mark.parametrize(
-    "change", [{"tag": "person:other:done"}, {"details": "{}"}, {"actor_id": 2}, {"run_id": 1}, {"hmac": "0" * 64}]
-)
-def test_a_changed_event_breaks_the_chain(store, actor_id, run_id, engine, rows, change):
-    with store.write() as unit:
-        unit.owners.id("other@host")
-    for number in range(4):
-        store.append_event("person:test:done", actor_id, {"number": number})
-    assert chained(rows, store) == 4
-    with engine.connect().execution_options(writer=True) as connection, connection.begin():
-        second = connection.scalars(select(events.c.id).order_by(events.c.id)).all()[1]
-        connection.execute(update(events).where(events.c.id == second).values(change))
-    assert chained(rows, store) == 1
-    assert run_id == 1
-
-
-def test_a_removed_event_breaks_the_chain(store, actor_id, engine, rows):
-    for number in range(4):
-        store.append_event("person:test:done", actor_id, {"number": number})
-    with engine.connect().execution_options(writer=True) as connection, connection.begin():
-        second = connection.scalars(select(events.c.id).order_by(events.c.id)).all()[1]
-        connection.execute(events.delete().where(events.c.id == second))
-    assert chained(rows, store) == 1
-
-
-def test_another_key_makes_another_chain(store, actor_id, rows):
-    store.append_event("person:test:done", actor_id, {})
-    [row] = rows(events)
-    told = (row["tag"], row["at"], row["actor_id"], row["run_id"], row["details"])
-    assert chain_hmac(store.audit_key, "", *told) == row["hmac"]
-    assert chain_hmac(b"x" * 32, "", *told) != row["hmac"]
