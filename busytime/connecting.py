@@ -159,15 +159,42 @@ def find_connection(desk: Desk, email: str) -> StoredConnection:
     return found
 
 
-def disconnect(desk: Desk, connection: StoredConnection) -> None:
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """What a connection's end touches.
+
+    Args:
+        calendars: Calendars in use that it serves.
+        waiting: Entries of bookings that wait for its next log-on.
+    """
+
+    calendars: int
+    waiting: int
+
+
+def affected(desk: Desk, connection: StoredConnection) -> Affected:
+    """Tell what the end of a connection would touch."""
+    with desk.store.read() as unit:
+        served = unit.roster.calendars(connection_id=connection.id)
+        waiting = unit.entries.waiting_for_log_on([connection.id], desk.clock.now())
+    return Affected(len(served), len(waiting))
+
+
+def disconnect(desk: Desk, connection: StoredConnection) -> int:
     """End a connection: its secret is destroyed, nothing is harvested or pushed through it, and what it left stays.
 
     Its address stays in the audit; what waits to log on is sent away.
+
+    Returns:
+        How many of its calendars in use another connection serves from now on.
     """
     with desk.store.write() as unit:
         unit.owners.lock(connection.owner_id)
+        served = [calendar.id for calendar in unit.roster.calendars(connection_id=connection.id)]
         unit.connections.close(connection.id, desk.clock.now())
         unit.permits.clear(connection.id)
         unit.roster.assign_connections()
+        serving = unit.roster.serving()
         actor_id = unit.owners.id(desk.actor)
     desk.store.append_event("person:connection:closed", actor_id, {"connection_id": connection.id, "mode": connection.mode})
+    return sum(serving[key] is not None for key in served)

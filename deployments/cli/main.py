@@ -11,10 +11,10 @@ from rich.markup import escape
 from busytime.diagnoses import with_section
 from busytime.errors import BusyTimeError
 from deployments.cli import (
-    audit,
     bookings,
     connect,
     database,
+    disconnect,
     discover,
     free,
     harvest,
@@ -45,6 +45,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(sandbox.sandbox)
 app.command()(connect.connect)
+app.command()(disconnect.disconnect)
 app.command()(password.password)
 app.command()(resync.resync)
 app.add_typer(roster.commands, name="roster")
@@ -56,7 +57,6 @@ app.add_typer(bookings.commands, name="bookings")
 app.command()(push.push)
 app.command()(free.free)
 app.command()(status.status)
-app.add_typer(audit.commands, name="audit")
 app.add_typer(database.commands, name="db")
 app.add_typer(keys.commands, name="keys")
 
