@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from busytime.errors import AuthenticationError, BreakerOpenError, PauseInForceError, SpoiltAnswerError
+from busytime.errors import AuthenticationError, BreakerOpenError, ConfigurationError, PauseInForceError, SpoiltAnswerError
 from busytime.guarding import ClaimedAttempt, ConnectionGuard
 
 
@@ -112,3 +112,23 @@ def test_no_request_passes_while_the_server_wants_to_be_left_alone():
 def test_a_claimed_attempt_passes():
     with ClaimedAttempt().permit():
         pass
+
+
+def test_nothing_passes_before_a_refusal_is_written_down():
+    switch, down = Switch(), [True]
+
+    def note(error):
+        if down:
+            raise ConfigurationError("The database cannot be used.")
+        switch.refusals.append(error)
+
+    guard = ConnectionGuard(switch.check, switch.place, note)
+    with pytest.raises(AuthenticationError):
+        refuse(guard)
+    for _ in range(2):
+        with pytest.raises(ConfigurationError), guard.permit():
+            pytest.fail("nothing may be sent")
+    down.clear()
+    with pytest.raises(BreakerOpenError), guard.permit():
+        pytest.fail("nothing may be sent")
+    assert len(switch.refusals) == 1

@@ -114,3 +114,22 @@ def test_after_another_boot_the_clock_tells():
     assert allowance(logons, at(29), LockoutPolicy(5, WINDOW), up("b", 500)).refused == 1
     assert allowance(logons, at(30), LockoutPolicy(5, WINDOW), up("b", 1)).refused == 0
     assert allowance([Logon(at(60), MACHINE, REFUSED)], at(0), LockoutPolicy(5, WINDOW)).safe_after == at(30)
+
+
+def test_a_window_begins_with_the_answer_and_not_with_the_claim():
+    logons = [Logon(at(0), MACHINE, REFUSED, took=timedelta(minutes=1))]
+    assert allowance(logons, at(30), LockoutPolicy(5, WINDOW)).safe_after == at(31)
+    logons.append(Logon(at(30), MACHINE, REFUSED))
+    assert allowance(logons, at(30), LockoutPolicy(5, WINDOW)).refused == 2
+
+
+def test_a_success_says_nothing_of_what_was_under_way_with_it():
+    slow = Logon(at(0), PERSON, REFUSED, took=timedelta(minutes=2))
+    done = Logon(at(0), PERSON, REFUSED)
+    accepted = Logon(at(1), MACHINE, ACCEPTED)
+    assert allowance([slow, done, accepted], at(3), LockoutPolicy(5, WINDOW)).refused == 1
+
+
+def test_the_window_goes_on_from_whichever_was_answered_last():
+    logons = [Logon(at(0), PERSON, REFUSED, took=timedelta(minutes=2)), Logon(at(1), MACHINE, REFUSED)]
+    assert allowance(logons, at(3), LockoutPolicy(5, WINDOW)).safe_after == at(32)

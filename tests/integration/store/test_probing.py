@@ -191,3 +191,35 @@ def test_nothing_is_sent_through_a_connection_that_was_ended(room, run_id, rows)
         room.probe(run_id)
     assert raised.value.reason is Reason.DISCONNECTED
     assert rows(permits) == []
+
+
+def test_a_late_refusal_of_an_old_secret_counts_and_leaves_the_new_one_alone(room):
+    renew(room.desk, room.connection, "new", lambda _secret: room.beyond)
+    note_refusal(room.desk, room.connection, AuthenticationError("no"))
+    assert room.stored.breaker is Breaker.CLOSED
+    assert room.left.refused == 1
+
+
+def test_requests_stop_where_those_under_way_at_once_could_lock_the_account(room, store, actor_id):
+    for by in (LogonBy.PERSON, LogonBy.PERSON, LogonBy.MACHINE):
+        check_may_send(room.desk, room.connection)
+        with store.write() as unit:
+            unit.logons.claim(room.connection.owner_id, by, actor_id, room.clock.now())
+    with pytest.raises(AllowanceUsedUpError):
+        check_may_send(room.desk, room.connection)
+    room.probe(None)  # it is claimed, and so limited by itself
+    room.clock.go(minutes=3)
+    room.probe(None)
+    check_may_send(room.desk, room.connection)
+
+
+def test_a_second_probe_at_the_first_moment_is_the_last_one(room, run_id):
+    refused_under_load(room, run_id)
+    room.refuse()
+    room.clock.go(minutes=1)
+    with pytest.raises(AuthenticationError):
+        room.probe(run_id)
+    room.clock.go(minutes=40)
+    with pytest.raises(BreakerOpenError):
+        room.probe(run_id)
+    assert len(room.beyond.requests) == 1
