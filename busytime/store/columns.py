@@ -31,9 +31,10 @@ def refers(name: str, target: str, comment: str, *, nullable: bool = False) -> C
 def closed(
     name: str, values: type[StrEnum], comment: str, *, nullable: bool = False, default: StrEnum | None = None
 ) -> tuple[SchemaItem, SchemaItem]:
-    """Return a column and the check that it holds only values of a closed list."""
+    """Return a column, which tells its values to exports, and the check that it holds only values of a closed list."""
     allowed = ", ".join(f"'{value}'" for value in values)
-    column: Column[str] = Column(name, Text, nullable=nullable, server_default=default, comment=comment)
+    told = {"values": tuple(map(str, values))}
+    column: Column[str] = Column(name, Text, nullable=nullable, server_default=default, comment=comment, info=told)
     return column, CheckConstraint(f"{name} IN ({allowed})", name=name)
 
 

@@ -1,0 +1,1 @@
+"""Exports: the views as files for the data team. The only package that imports pyarrow."""
