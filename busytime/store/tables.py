@@ -40,6 +40,18 @@ from busytime.permissions import Evidence, Need, PermissionLevel, Verdict
 from busytime.store.columns import closed, history, metadata, refers, surrogate_key
 from busytime.store.types import Key, UtcTime
 
+
+def _looked_up_in(table: str, time: str) -> list[Index]:
+    """Return the indexes by which readers find rows of a long history: of a calendar, as of an instant, of a run."""
+    closed_only = text("closed_run_id IS NOT NULL")
+    return [
+        Index(f"ix_{table}_calendar_id_{time}", "calendar_id", time),
+        Index(f"ix_{table}_valid_to", "valid_to"),
+        Index(f"ix_{table}_opened_run_id", "opened_run_id"),
+        Index(f"ix_{table}_closed_run_id", "closed_run_id", sqlite_where=closed_only, postgresql_where=closed_only),
+    ]
+
+
 installation = Table(
     "installation",
     metadata,
@@ -99,6 +111,7 @@ steps = Table(
     Column("calendars", Integer, nullable=False, comment="Number of calendars in it."),
     Column("finished_at", UtcTime, nullable=False, comment="End (UTC) of the attempt."),
     Index("ix_steps_run_id", "run_id"),
+    Index("ix_steps_finished_at", "finished_at"),
     comment="One attempt of one step of a run.",
 )
 
@@ -264,6 +277,7 @@ busy_intervals = Table(
     CheckConstraint("ends_at > starts_at", name="length"),
     CheckConstraint("count > 0", name="count"),
     *history("calendar_id", "starts_at", "ends_at", "status", table="busy_intervals"),
+    *_looked_up_in("busy_intervals", "ends_at"),
     comment="History: a busy interval of a calendar, as answered; identity is calendar, start, end and status.",
 )
 
@@ -282,6 +296,7 @@ coverage = Table(
     CheckConstraint("ends_at > starts_at", name="length"),
     CheckConstraint("(state = 'covered') = (reason IS NULL)", name="reason_given"),
     *history("calendar_id", "starts_at", table="coverage"),
+    *_looked_up_in("coverage", "valid_from"),
     comment="History: for which window a calendar's busy time is known, as of when, and why not elsewhere.",
 )
 
@@ -296,6 +311,7 @@ events = Table(
     Column("details", Text, nullable=False, comment="Ids and counts as JSON text; never an address or a secret."),
     Column("previous_hmac", Text, nullable=False, unique=True, comment="The HMAC of the row before; empty for the first."),
     Column("hmac", Text, nullable=False, comment="HMAC-SHA-256 over this row and the one before, in hexadecimal."),
+    Index("ix_events_at", "at"),
     comment="Who did what; append-only, chained.",
 )
 

@@ -95,5 +95,7 @@ changes = Table(
     Column("finished_at", UtcTime, nullable=False, comment="Instant (UTC) of the transaction that ended it."),
     Index("ix_changes_run_id", "run_id"),
     Index("ix_changes_intended_at", "intended_at"),
+    Index("ix_changes_finished_at", "finished_at"),
+    Index("ix_changes_booking_key", "booking_key"),
     comment="One finished attempt at an entry and its outcome; append-only.",
 )

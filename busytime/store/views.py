@@ -89,6 +89,11 @@ VIEWS: dict[str, Select[*tuple[Any, ...]]] = {
     "audit_bookings": _bookings(),
     "audit_entries": _with_calendar(b.entries),
     "audit_changes": _with_calendar(b.changes).add_columns(t.runs.c.flow).join(t.runs, t.runs.c.id == b.changes.c.run_id),
+    "audit_requests": select(*_columns(t.requests), _account.c.address.label("connection"), _actor.c.address.label("actor"))
+    .select_from(t.requests)
+    .outerjoin(t.connections, t.connections.c.id == t.requests.c.connection_id)
+    .outerjoin(_account, _account.c.id == t.connections.c.owner_id)
+    .join(_actor, _actor.c.id == t.requests.c.actor_id),
     "audit_events": select(*_columns(t.events), _actor.c.address.label("actor"))
     .select_from(t.events)
     .join(_actor, _actor.c.id == t.events.c.actor_id),
