@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
 from tests.flows.harness import Home, appointments, book
 from tests.integration.cli.booking_desk import BODY, GUEST, TITLE, BookingDesk, at, booking
 from tests.integration.cli.booking_desk import PLACE as ROOM
+from tests.integration.cli.searching import be_loud, disguises
 
 pytestmark = pytest.mark.processes
 #: Words that stand in no code and no package.
@@ -23,16 +22,6 @@ READING = "GetUserAvailability"
 OWNERS = [f"owner{number:04}@corp.example" for number in range(1, 7)]
 
 
-def disguises(secret: str, email: str) -> list[bytes]:
-    """Return every form in which a secret could be written down by mistake."""
-    header = [base64.b64encode(f"{name}:{secret}".encode()) for name in (email, email.partition("@")[0])]
-    plain = [secret.encode(), secret.encode("utf-16-le"), secret.encode("utf-16-be"), quote(secret, safe="").encode()]
-    escaped = [secret.encode("unicode_escape"), secret.encode().hex().encode(), repr(secret).strip("'").encode()]
-    # Base64 of a longer text holds one of three forms, whose ends depend on the neighbours.
-    shifted = [base64.b64encode(b"x" * lead + secret.encode())[4 if lead else 0 : -4] for lead in range(3)]
-    return [*header, *plain, *escaped, *shifted]
-
-
 @pytest.fixture
 def talkative(home, exchange):
     """A server that sends details unasked, and six owners with something to hide."""
@@ -41,33 +30,10 @@ def talkative(home, exchange):
     day = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(6), UTC)
     for folder, owner in [("", owner) for owner in OWNERS] + [("Projects", OWNERS[0])]:
         book(exchange, owner, day, folder=folder, subject=SUBJECT, location=PLACE)
-    home.more |= {
-        "BUSYTIME_DEBUG": "1",
-        "BUSYTIME_BATCH_SIZE": "2",
-        "BUSYTIME_REQUEST_DEADLINE_SECONDS": "2",
-        "PREFECT_LOGGING_LEVEL": "DEBUG",
-        "PREFECT_LOGGING_ROOT_LEVEL": "DEBUG",
-        "PREFECT_LOGGING_EXTRA_LOGGERS": "busytime,exchangelib,urllib3,requests,tasks,flows",
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "DEBUG",
-        "PREFECT_DEBUG_MODE": "true",
-        "PYTHONPATH": str(home.directory / "loud"),
-    }
+    home.more |= {"BUSYTIME_BATCH_SIZE": "2", "BUSYTIME_REQUEST_DEADLINE_SECONDS": "2"}
     be_loud(home)
     yield home
     exchange.control("DELETE", "/calendars", {"owner": OWNERS[0], "folder": "Projects"})
-
-
-def be_loud(home: Home) -> None:
-    """Let every process of this home log at DEBUG, to a file and to standard error, before anything else happens."""
-    loud = home.directory / "loud"
-    loud.mkdir()
-    root = Path(__file__).resolve().parents[3]
-    (loud / "sitecustomize.py").write_text(
-        f"import logging, sys\nsys.path.insert(0, {str(root)!r})\n"
-        "logging.basicConfig(level=logging.DEBUG, handlers=[\n"
-        f"    logging.FileHandler({str(home.directory / 'debug.log')!r}), logging.StreamHandler()])\n",
-        encoding="utf-8",
-    )
 
 
 @pytest.fixture
@@ -101,7 +67,7 @@ def test_a_failing_harvest_writes_no_password_subject_or_soap_body_anywhere(talk
     assert_the_search_looks_where_it_should(home, texts)
     needles = {word.encode() for word in (*SOAP, SUBJECT, PLACE)} | {word.encode("utf-16-le") for word in (SUBJECT, PLACE)}
     for password in (WRONG, exchange.password):
-        needles |= set(disguises(password, exchange.email))
+        needles |= disguises(password).keys()
     assert [(name, needle) for name, text in texts.items() for needle in needles if needle in text] == []
     header = re.compile(rb"(?i)authorization['\"]?\s*[:=]\s*b?['\"]?basic")
     assert [name for name, text in texts.items() if header.search(text)] == []
@@ -170,6 +136,6 @@ def test_the_password_is_stored_sealed_and_in_a_file_of_the_owner_alone(home, ex
     ((ciphertext, wrapped),) = home.query("SELECT ciphertext, wrapped_key FROM credentials")
     assert ciphertext
     assert wrapped
-    for form in disguises(exchange.password, exchange.email):
+    for form in disguises(exchange.password):
         assert form not in ciphertext + wrapped
     assert "password" not in str(home.query("SELECT * FROM events")).lower()
