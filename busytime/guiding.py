@@ -23,7 +23,7 @@ from busytime.errors import (
     Reason,
     UnsupportedServerError,
 )
-from busytime.model import AUTH_NAMES, AuthType, Endpoint, LogonBy, Secret
+from busytime.model import AUTH_NAMES, AuthType, ConnectionMode, Endpoint, LogonBy, Secret
 from busytime.ports import CalendarGateway, ServerFinder
 from busytime.server_finding import LogOnPlace, is_own_host
 from busytime.signing_in import Allowance, allowance
@@ -250,8 +250,9 @@ class Guide:
 
     def _log_on(self, endpoint: Endpoint, password: str) -> Connected:
         host, secret = urlsplit(endpoint.ews_url).hostname, Secret(self._username, password)
-        self._announce(f"logging on to {host} as {self._username}, by {AUTH_NAMES[endpoint.auth_type]}")
         open_gateway, mode, force = self._tools.open_gateway, self._wishes.mode, self._wishes.force
+        then = ", and if it is let in, looking whether its own calendar is empty" if mode is ConnectionMode.CORPORATE else ""
+        self._announce(f"logging on to {host} as {self._username}, by {AUTH_NAMES[endpoint.auth_type]}{then}")
         return connect(self._desk, endpoint, secret, mode, lambda: open_gateway(endpoint, secret), force=force)
 
     def _read_secret(self) -> str:
