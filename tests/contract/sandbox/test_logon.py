@@ -68,6 +68,18 @@ def test_wrong_passwords_count_together_only_within_the_window():
     assert door("right") is LogOn.GOOD
 
 
+def test_what_is_held_against_an_account_is_told_and_passes_with_the_window():
+    door = Door(lock_after=2, lockout_window_s=60)
+    account = door.directory.account(EMAIL)
+    door("wrong 1")
+    door.directory.pass_time(59)
+    assert door.directory.held_against(account) == (1, False)
+    door("wrong 2")
+    assert door.directory.held_against(account)[1] is True
+    door.directory.pass_time(60)
+    assert door.directory.held_against(account) == (0, False)
+
+
 def test_the_two_passwords_before_do_not_count():
     door = Door(lock_after=2)
     for password in ("second", "third", "fourth"):

@@ -19,7 +19,7 @@ from tests.integration.log_on.offices import Offices
 WINDOW_SECONDS = 1800
 #: As long as an answer may take, and what the machine needs by itself.
 GRACE_SECONDS = 130
-EXAMPLES = {"dev": 14, "ci": 60}
+EXAMPLES = {"dev": 10, "ci": 40}
 
 offices = st.integers(0, 1)
 passwords = st.sampled_from(["right", "wrong", "wrong", "earlier"])
@@ -84,6 +84,9 @@ class NeverLocked(RuleBasedStateMachine):
         return self.offices.connection is not None
 
     @rule()
+    def change(self):
+        self.change_the_password()
+
     def change_the_password(self):
         self.passwords.append(f"password {len(self.passwords)}")
         self.sandbox.control("POST", "/password", {"email": self.sandbox.email, "password": self.passwords[-1]})
@@ -145,12 +148,16 @@ class NeverLocked(RuleBasedStateMachine):
             self.machine(lambda: self.offices.probe(office, Dying()))
 
     @precondition(connected)
-    @rule(threads=st.integers(1, 8), under_load=st.booleans())
-    def fan_out(self, threads, under_load):
-        """Requests of runs that have passed their probe, of several processes at once."""
+    @rule(threads=st.integers(1, 8), under_load=st.booleans(), changed=st.booleans())
+    def fan_out(self, threads, under_load, changed):
+        """Requests of runs that have passed their probe, of several processes at once; the password may change meanwhile."""
+        if changed:
+            self.change_the_password()
         if under_load:
             self.sandbox.control("POST", "/faults", {"kind": "http_401", "operation": "*", "share": 0.5, "count": 2})
+        self.sandbox.control("POST", "/limits", {"latency_ms": 40})  # so that they meet
         self.machine(lambda: self._fan_out(threads))
+        self.sandbox.control("POST", "/limits", {"latency_ms": 0})
         self.sandbox.control("DELETE", "/faults")
 
     def _fan_out(self, threads):
@@ -182,5 +189,5 @@ class NeverLocked(RuleBasedStateMachine):
 def test_no_sequence_of_commands_and_runs_locks_the_account(sandbox, template, tmp_path):
     homes = (tmp_path / f"home{number}" for number in itertools.count())
     profile = os.environ.get("HYPOTHESIS_PROFILE", "dev")
-    bounded = settings(max_examples=EXAMPLES.get(profile, 14), stateful_step_count=25, deadline=None)
+    bounded = settings(max_examples=EXAMPLES.get(profile, 10), stateful_step_count=25, deadline=None)
     run_state_machine_as_test(lambda: NeverLocked(sandbox, template, homes), settings=bounded)
