@@ -43,9 +43,9 @@ class Desk:
     policy: LockoutPolicy
     actor: str
 
-    def allowance(self, unit: UnitOfWork, account_id: int) -> Allowance:
-        """Return what an account may still cause."""
-        return allowance(unit.logons.recent(account_id), self.clock.now(), self.policy, self.clock.uptime())
+    def allowance(self, unit: UnitOfWork, account_id: int, newest: int = 100) -> Allowance:
+        """Return what an account may still cause, judged by so many of its newest attempts."""
+        return allowance(unit.logons.recent(account_id, newest), self.clock.now(), self.policy, self.clock.uptime())
 
     def claim(
         self,

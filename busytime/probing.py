@@ -129,7 +129,8 @@ def check_may_send(desk: Desk, connection: StoredConnection) -> float:
         found = current(unit, connection)
         if found.breaker is Breaker.OPEN:
             raise BreakerOpenError(stopped_message(unit, connection))
-        left = desk.allowance(unit, connection.owner_id)
+        # Before every request, so of a few attempts: more than it takes to use the allowance up, with a success between any two.
+        left = desk.allowance(unit, connection.owner_id, min(2 * desk.policy.threshold, 100))
     if not _claimed.get() and left.refused + desk.policy.machine_share >= desk.policy.threshold:
         raise AllowanceUsedUpError(used_up_message(left, connection.email))
     return (found.back_off_until - desk.clock.now()).total_seconds() if found.back_off_until else 0.0

@@ -54,12 +54,13 @@ class Offices:
         self.sandbox, self.clock = sandbox, JumpingClock()
         settings = load_settings(home=home, lockout_threshold=threshold, request_deadline_seconds=10)
         self.all = [open_workspace(settings, self.clock) for _ in range(count)]
+        self.impatient = open_workspace(settings.model_copy(update={"request_deadline_seconds": 0.3}), self.clock)
         ca_pem = Path(sandbox.ca_file).read_text()
         self.endpoint = Endpoint(sandbox.email, sandbox.ews_url, auth, ca_pem)
         self.finder = EWSServerFinder(ca_pem, request_deadline_seconds=10)
 
     def close(self):
-        for office in self.all:
+        for office in [*self.all, self.impatient]:
             office.close()
 
     @property

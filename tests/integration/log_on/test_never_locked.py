@@ -114,12 +114,13 @@ class NeverLocked(RuleBasedStateMachine):
             self.offices.ask_for_server(self.office(number), self.password(which))
 
     @precondition(connected)
-    @rule(number=offices, which=passwords)
-    def lose_the_answer(self, number, which):
-        self.sandbox.control("POST", "/faults", {"kind": "drop_after", "operation": "*", "share": 1, "count": 1})
+    @rule(which=passwords)
+    def lose_the_answer(self, which):
+        """The server judges at once, and answers when nobody waits any more."""
+        self.sandbox.control("POST", "/limits", {"latency_ms": 400})
         with suppress(BusyTimeError):
-            self.offices.renew(self.office(number), self.password(which))
-        self.sandbox.control("DELETE", "/faults")
+            self.offices.renew(self.offices.impatient, self.password(which))
+        self.sandbox.control("POST", "/limits", {"latency_ms": 0})
 
     @precondition(connected)
     @rule(number=offices)
