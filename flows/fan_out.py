@@ -56,13 +56,12 @@ def note_ends(fates: Fates, connection_ids: Iterable[int], results: Iterable[obj
             fates[connection_id] = error
 
 
-def spread(step: Task[[Any], Any], parts: Sequence[Part], fates: Fates | None = None) -> list[object]:
+def spread(step: Task[[Any], Any], parts: Sequence[Part], fates: Fates) -> list[object]:
     """Run a step for many parts, and return for each what it returned or raised, in their order.
 
     Once something fatal ended a part, which is noted among the fates, no other part of its connection is begun: each of
     them has that error in its place.
     """
-    fates = {} if fates is None else fates
     ended: list[object] = []
     under_way: deque[PrefectFuture[Any] | BaseException] = deque()
 
