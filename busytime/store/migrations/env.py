@@ -8,6 +8,7 @@ from alembic import context
 from sqlalchemy import text
 
 from busytime.store.columns import metadata
+from busytime.store.view_texts import view_comments
 from busytime.store.views import VIEWS
 
 connection = context.config.attributes["connection"]
@@ -24,3 +25,6 @@ if context.get_context().get_current_revision() == context.script.get_current_he
     for name, query in VIEWS.items():
         select = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
         connection.execute(text(f"CREATE VIEW {name} AS {select}"))
+        if connection.dialect.name == "postgresql":
+            for statement in view_comments(name):
+                connection.exec_driver_sql(statement)

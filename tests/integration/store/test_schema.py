@@ -14,6 +14,7 @@ from busytime.errors import ConfigurationError
 from busytime.store.database import alembic_config, check_version, current_version, head_version, open_engine, upgrade
 from busytime.store.tables import busy_intervals, coverage, metadata
 from busytime.store.types import UtcTime
+from busytime.store.view_texts import VIEW_TEXTS, shown_columns
 from busytime.store.views import VIEWS
 from tests.unit.moments import MONDAY
 
@@ -290,6 +291,10 @@ def test_the_comments_are_in_the_database(engine):
         assert inspector.get_table_comment(table.name)["text"] == table.comment
         found = {column["name"]: column["comment"] for column in inspector.get_columns(table.name)}
         assert found == {column.name: column.comment for column in table.columns}
+    for view in VIEWS:
+        assert inspector.get_table_comment(view)["text"].startswith(VIEW_TEXTS[view].purpose)
+        found = {column["name"]: column["comment"] for column in inspector.get_columns(view)}
+        assert found == {shown.name: shown.comment for shown in shown_columns(view)}
 
 
 @pytest.mark.parametrize("view", VIEWS)
