@@ -144,16 +144,16 @@ def stopped_message(unit: UnitOfWork, connection: StoredConnection) -> str:
     reason = refusal[0] if refusal else None
     if reason is Reason.ACCOUNT_DISABLED:
         return (
-            f"The server says{since} that the account {email} is disabled, so nothing is sent. Have it enabled, "
+            f"The server says{since} that the account is disabled, so nothing is sent. Have it enabled, "
             f"then run `busytime resync {email} --same-password`."
         )
     if reason is Reason.PASSWORD_EXPIRED:
         return (
-            f"The server says{since} that the password of {email} has expired, so nothing is sent. Have it changed, "
+            f"The server says{since} that the password has expired, so nothing is sent. Have it changed, "
             f"then run `busytime password {email}`."
         )
     return (
-        f"The server refuses the log-on of {email}{since}, so nothing is sent. Run `busytime password {email}` with the new "
+        f"The server refuses the log-on{since}, so nothing is sent. Run `busytime password {email}` with the new "
         f"password; if it has not changed, `busytime resync {email} --same-password`."
     )
 

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from busytime.connecting import find_connection, open_secret
-from busytime.errors import AuthenticationError, Reason
 from busytime.model import Trigger
 from busytime.renewing import renew, secret_word
 from busytime.roster import parse_address
@@ -14,11 +13,6 @@ from deployments.cli.output import JsonOption, messages
 from deployments.cli.passwords import read_password
 from deployments.cli.resync import announce, catch_up
 from tasks.workspace import workspace
-
-_CAUSES = (
-    "Usual causes: it was typed wrongly (keyboard layout, Caps Lock); it was changed a moment ago and this server has not heard "
-    "of it; the account is locked."
-)
 
 
 def password(
@@ -40,10 +34,7 @@ def password(
     new = read_password(address, password_stdin=password_stdin, what=f"New {word}")
     if not as_json:
         announce(f"Trying the new {word} once, as {open_secret(office.desk, connection).username} ...", force=force)
-    try:
-        renewed = renew(office.desk, connection, new, lambda it: office.open_gateway(connection.endpoint, it), force=force)
-    except AuthenticationError as error:
-        raise _with_causes(error) from None
+    renewed = renew(office.desk, connection, new, lambda it: office.open_gateway(connection.endpoint, it), force=force)
     if renewed.same_secret:
         so_far = f"This is the {word} that is stored; it works"
     else:
@@ -56,9 +47,3 @@ def password(
 
 def _told(connection: StoredConnection) -> dict[str, object]:
     return {"email": connection.email, "credential_version": connection.credential_version}
-
-
-def _with_causes(error: AuthenticationError) -> AuthenticationError:
-    """Name the usual causes, where the server did not tell the cause itself."""
-    text = f"{error} {_CAUSES}" if error.reason is Reason.LOGON_REFUSED else str(error)
-    return AuthenticationError(text, reason=error.reason, detail=error.detail)

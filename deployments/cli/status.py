@@ -176,7 +176,7 @@ def _show_stops(screen: Console, look: _Look) -> None:
     for it, left in look.connections:
         if it.id in look.stops:
             screen.print(
-                f"[bold red]STOPPED[/] since {clock(it.breaker_changed_at)}, {it.email}: {escape(look.stops[it.id])}",
+                f"[bold red]STOPPED[/] {it.email}: {escape(look.stops[it.id])}",
                 soft_wrap=True,
             )
             screen.print(f"  {_count_refused(left)}")

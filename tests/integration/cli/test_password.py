@@ -107,7 +107,7 @@ def test_wrong_new_passwords_change_nothing_and_the_third_is_not_sent(stopped, e
     for told in (first, second):
         text = spared(told.err)
         assert "new password was refused and nothing was changed" in text
-        assert "Usual causes" in text
+        assert "the password is wrong, or the account is locked" in text
         assert WRONG not in told.err + told.out
     assert "1 more try is safe now" in spared(first.err)
     assert "No further try is safe before" in spared(second.err)
@@ -125,7 +125,7 @@ def test_wrong_new_passwords_change_nothing_and_the_third_is_not_sent(stopped, e
 
 def test_status_says_first_of_all_who_cannot_log_on_why_and_what_helps(stopped, exchange):
     text = spared(stopped.home.call("status").ended(3).out)
-    assert text.startswith("STOPPED since")
+    assert text.startswith(f"STOPPED {exchange.email}: The server refuses the log-on since")
     for words in (exchange.email, f"busytime password {exchange.email}", "tries are safe now", "1 entry waits for a log-on"):
         assert words in text
     refusal = stopped.home.call("resync", exchange.email).ended(5)
@@ -141,7 +141,7 @@ def test_an_account_that_the_admin_puts_right_needs_no_new_password(desk, exchan
         home.harvest().ended(5)
         assert words in spared(home.call("status").ended(3).out)
         told = home.call("resync", exchange.email, "--same-password").ended(5)
-        assert "Usual causes" not in told.err
+        assert "the password is wrong" not in told.err
     finally:
         exchange.control("POST", "/account", {"email": exchange.email, "state": "normal"})
     told = home.call("resync", exchange.email, "--same-password").ended(0)
