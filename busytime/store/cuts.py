@@ -58,7 +58,7 @@ class Meaning:
 
 _RUNS = ("opened_run_id", "closed_run_id")
 
-#: The table that `docs/export.md` prints.
+#: The table that `docs/reading.md` prints; a test compares them.
 MEANINGS: dict[str, Meaning] = {
     "audit_runs": Meaning(("started_at",), runs=("id",), times=("finished_at",)),
     "audit_steps": Meaning(("finished_at",), runs=("run_id",)),

@@ -107,7 +107,8 @@ def open_reader(url: str) -> Engine:
 
 
 def _only_read(connection: SQLiteConnection, _record: Any) -> None:
-    connection.execute("PRAGMA query_only=ON")
+    for pragma in ("query_only=ON", "cache_size=-4096"):  # each page is read once, so a large cache would only fill up
+        connection.execute(f"PRAGMA {pragma}")
     # Other programs insert into `bookings`, and SQLite takes any bytes for text: they must not end the reading.
     connection.text_factory = partial(str, encoding="utf-8", errors="backslashreplace")
 

@@ -55,6 +55,10 @@ def logon(key, at, run_id, **more):
     return given | {"id": key, "at": at, "run_id": run_id} | more
 
 
+def request(key, at, **more):
+    return {"id": key, "kind": "resync", "connection_id": 1, "actor_id": 1, "asked_at": at} | more
+
+
 def credential(key, at, retired_at):
     sealed = {"wrapped_key": b"SECRET-WRAPPED", "ciphertext": b"SECRET-CIPHER"}
     return {"id": key, "connection_id": 1, "version": key, "created_at": at, "retired_at": retired_at, "actor_id": 1} | sealed
@@ -98,6 +102,7 @@ ROWS = (
             ENTRY | {"id": 2, "booking_key": "BK-2", "run_id": None, "updated_at": LATE},
         ],
     ),
+    (t.requests, [request(1, EARLY, taken_run_id=1, done_at=EARLY + HOUR), request(2, LATE, taken_run_id=None, done_at=None)]),
     (b.changes, [change(1, 1, EARLY), change(2, 2, LATE)]),
     (t.events, [event(1, EARLY), event(2, EARLY, run_id=2), event(3, LATE)]),
 )
@@ -123,5 +128,24 @@ LEFT_TO_THE_NEXT = {
     "audit_bookings": {1: [1, 2, 3], 2: [2, 3]},
     "audit_entries": {1: [1, 2], 2: [2]},
     "audit_changes": {1: [2], 2: []},
+    "audit_requests": {1: [1, 2], 2: [2]},
     "audit_events": {1: [1, 2, 3], 2: [3]},
 }
+
+#: Many busy intervals of one calendar, made by the database itself.
+_MANY = {
+    "sqlite": """
+        WITH RECURSIVE numbers(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
+        INSERT INTO busy_intervals (id, calendar_id, starts_at, ends_at, status, count, opened_run_id, valid_from)
+        SELECT n, 1, strftime('%Y-%m-%dT%H:%M:%S', '2000-01-01', '+' || n || ' minutes') || '.000000+00:00',
+            '2030-01-01T00:00:00.000000+00:00', 'busy', 1, 1, '2026-01-01T00:00:00.000000+00:00' FROM numbers""",
+    "postgresql": """
+        INSERT INTO busy_intervals (id, calendar_id, starts_at, ends_at, status, count, opened_run_id, valid_from)
+        SELECT n, 1, timestamptz '2000-01-01Z' + n * interval '1 minute', '2030-01-01Z', 'busy', 1, 1, '2026-01-01Z'
+        FROM generate_series(%s::int, %s::int) AS n""",
+}
+
+
+def fill_many(engine, count, first=100):
+    with engine.connect().execution_options(writer=True) as connection, connection.begin():
+        connection.exec_driver_sql(_MANY[engine.dialect.name], (first, first + count - 1))
