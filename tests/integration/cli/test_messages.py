@@ -267,8 +267,8 @@ def test_the_advice_of_a_refused_harvest_works_as_it_is_written(home, exchange):
     exchange.control("POST", "/password", {"email": exchange.email, "password": "a new one by the admin"})
     home.harvest().ended(5)
     advice = spared(home.call("harvest").ended(5).err)
-    assert f"`busytime connect {exchange.email}`" in advice
-    home.call("connect", exchange.email, "--password-stdin", stdin="a new one by the admin\n").ended(0)
+    assert f"`busytime password {exchange.email}`" in advice
+    home.call("password", exchange.email, "--password-stdin", stdin="a new one by the admin\n").ended(0)
     home.harvest().ended(0)
 
 
