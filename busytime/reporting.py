@@ -5,7 +5,7 @@ no key and cannot write. It is a front door, and so the only part of this packag
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 
 import pandas as pd
@@ -84,8 +84,7 @@ def _batches(
     like = schema(columns)
     engine = open_reader(database_url or load_settings().database_address)
     try:
-        with snapshot(engine) as views:
-            rows = views.batches(name, span, views.since(since_run), rows_at_once)
+        with snapshot(engine) as views, closing(views.batches(name, span, views.since(since_run), rows_at_once)) as rows:
             yield batch((), columns, like), (batch(some, columns, like) for some in rows)
     finally:
         engine.dispose()

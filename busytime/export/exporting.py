@@ -1,6 +1,7 @@
 """Exporting: views of one instant into files of one format, and a manifest that proves them."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -100,9 +101,9 @@ def _write(
     tell: Callable[[str, int], None],
 ) -> ExportedFile:
     name, rows = f"{view}.{order.format}", 0
-    with folder.writing(name) as file:
+    with folder.writing(name) as file, closing(snapshot.batches(view, order.span, since)) as batches:
         writer = _WRITERS[order.format](file, view_columns(view))
-        for batch in snapshot.batches(view, order.span, since):
+        for batch in batches:
             writer.write(batch)
             rows += len(batch)
             tell(view, rows)

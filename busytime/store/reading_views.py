@@ -3,7 +3,7 @@
 It touches nothing but the views, so it works for a role that may see nothing else.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +41,8 @@ from busytime.store.views import VIEWS
 #: Rows in memory at once: enough to be fast, few enough to weigh some megabytes.
 ROWS_AT_ONCE = 10_000
 _PREFIX = "audit_"
+
+Batches = Generator[Sequence[Any], None, None]
 
 
 class Kind(StrEnum):
@@ -120,8 +122,10 @@ class Snapshot:
     connection: Connection
     schema_version: str | None
 
-    def batches(self, view: str, span: Span, since: Since | None, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Sequence[Any]]:
+    def batches(self, view: str, span: Span, since: Since | None, rows_at_once: int = ROWS_AT_ONCE) -> Batches:
         """Yield a view's rows in order of their keys, so many at once; no more than these are in memory.
+
+        Whoever may stop before the end closes it, and with it the server's cursor.
 
         Args:
             view: Full name of a view.
@@ -131,8 +135,8 @@ class Snapshot:
         """
         source = _source(view)
         query = select(*map(_safe, source.c)).where(conditions(source, MEANINGS[view], span, since)).order_by(source.c.id)
-        with translated():
-            yield from self.connection.execution_options(yield_per=rows_at_once).execute(query).partitions()
+        with translated(), self.connection.execution_options(yield_per=rows_at_once).execute(query) as result:
+            yield from result.partitions()
 
     def since(self, run_id: int | None) -> Since | None:
         """Return a run as a mark; ``None`` and 0 stand for the beginning.

@@ -11,6 +11,8 @@ from rich.markup import escape
 from busytime.diagnoses import with_section
 from busytime.errors import BusyTimeError
 from deployments.cli import (
+    audit,
+    audit_export,
     bookings,
     connect,
     database,
@@ -57,6 +59,8 @@ app.add_typer(bookings.commands, name="bookings")
 app.command()(push.push)
 app.command()(free.free)
 app.command()(status.status)
+audit.commands.command("export")(audit_export.export_views)
+app.add_typer(audit.commands, name="audit")
 app.add_typer(database.commands, name="db")
 app.add_typer(keys.commands, name="keys")
 
