@@ -6,7 +6,6 @@ A list has no calendar, and answers for its members as if they were one. It must
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
 from busytime.errors import (
     BusyTimeError,
@@ -17,7 +16,6 @@ from busytime.errors import (
     ServerUnavailableError,
 )
 from busytime.model import ConnectionMode
-from busytime.probing import probe
 from busytime.roster import Roster
 from busytime.store.connections import StoredConnection
 from tasks.workspace import Workspace
@@ -68,9 +66,8 @@ def _groups(answers: dict[str, bool]) -> frozenset[str]:
 
 def _ask(office: Workspace, connection: StoredConnection, owners: Sequence[str], answers: dict[str, bool]) -> None:
     """Ask about one owner after the other; what was answered before an error is kept."""
-    gateway = office.gateway(connection)
     deadline = office.clock.now() + timedelta(seconds=office.settings.batch_deadline_seconds)
-    probe(office.desk, connection, gateway, partial(office.gateway_past_breaker, connection))
+    gateway = office.log_on(connection)
     for owner in owners:
         if office.clock.now() > deadline:
             raise ServerUnavailableError("The server takes too long to answer.", reason=Reason.TIMED_OUT)

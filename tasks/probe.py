@@ -5,7 +5,6 @@ from functools import partial
 from prefect import task
 
 from busytime.errors import BusyTimeError
-from busytime.probing import probe
 from tasks.runs import HeldLock, OpenRun
 from tasks.steps import RETRIED, Step, patient
 from tasks.stopping import pause
@@ -19,9 +18,7 @@ def probe_connection(run: OpenRun, lock: HeldLock) -> HeldLock:
     connection = office.connection(lock.connection_id)
     step = Step(office, run.run_id, "probe_connection", connection.id)
     try:
-        past_breaker = partial(office.gateway_past_breaker, connection)
-        log_on = partial(probe, office.desk, connection, office.gateway(connection), past_breaker, run.run_id, pause)
-        patient(office, connection, log_on)
+        patient(office, connection, partial(office.log_on, connection, run.run_id, pause))
     except BusyTimeError as error:
         step.note(error)
         raise

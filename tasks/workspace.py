@@ -9,7 +9,7 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from busytime.guarding import ClaimedAttempt, ConnectionGuard
 from busytime.model import AuthType, Endpoint, Secret
 from busytime.permits import PermitLine
 from busytime.ports import CalendarGateway, Clock, RequestGuard, ServerFinder
-from busytime.probing import check_may_send, note_refusal
+from busytime.probing import check_may_send, note_refusal, probe
 from busytime.signing_in import LockoutPolicy, Uptime
 from busytime.store.connections import StoredConnection
 from busytime.store.database import check_version, current_version, open_engine, upgrade
@@ -60,8 +60,9 @@ class Workspace:
     settings: Settings
     desk: Desk
     _gateways: dict[tuple[int, int | None], CalendarGateway] = field(default_factory=dict)
+    _opened: list[CalendarGateway] = field(default_factory=list)
     _lines: dict[int, PermitLine] = field(default_factory=dict)
-    _opening: threading.Lock = field(default_factory=threading.Lock)
+    _opening: threading.RLock = field(default_factory=threading.RLock)
 
     @property
     def store(self) -> Store:
@@ -86,14 +87,33 @@ class Workspace:
             raise NoConnectionError(text, reason=Reason.DISCONNECTED)
         return connection
 
+    def log_on(
+        self, connection: StoredConnection, run_id: int | None = None, sleep: Callable[[float], None] = time.sleep
+    ) -> CalendarGateway:
+        """Let the machine log on once, and return the server as `gateway` does from now on.
+
+        It takes new connections to the server: on an old one an NTLM server asks for no password again, and a token
+        outlives its secret, so that an answer would prove nothing.
+
+        Raises:
+            BusyTimeError: As `probe` says.
+        """
+        gateway = self._renewed_gateway(connection)
+        probe(self.desk, connection, gateway, partial(self.gateway_past_breaker, connection), run_id, sleep)
+        return gateway
+
     def gateway(self, connection: StoredConnection) -> CalendarGateway:
         """Return the server as a connection sees it: one gateway for each version of its secret in this process."""
-        key = (connection.id, connection.credential_version)
         with self._opening:
-            if key not in self._gateways:
-                secret = open_secret(self.desk, connection)
-                self._gateways[key] = self.open_gateway(connection.endpoint, secret, self._guard(connection))
-            return self._gateways[key]
+            found = self._gateways.get((connection.id, connection.credential_version))
+            return found or self._renewed_gateway(connection)
+
+    def _renewed_gateway(self, connection: StoredConnection) -> CalendarGateway:
+        with self._opening:
+            gateway = self.open_gateway(connection.endpoint, open_secret(self.desk, connection), self._guard(connection))
+            self._opened.append(gateway)  # another thread may still be asking through the one before: closed at the end
+            self._gateways[(connection.id, connection.credential_version)] = gateway
+        return gateway
 
     def gateway_past_breaker(self, connection: StoredConnection) -> CalendarGateway:
         """Return the server for one log-on that was claimed by itself, with the stored secret."""
@@ -140,8 +160,9 @@ class Workspace:
 
     def close(self) -> None:
         """Close every connection to servers and to the database."""
-        for gateway in self._gateways.values():
+        for gateway in self._opened:
             gateway.close()
+        self._opened.clear()
         self._gateways.clear()
         for line in self._lines.values():
             line.close()

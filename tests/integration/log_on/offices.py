@@ -104,13 +104,15 @@ class Offices:
     def _open(self, office, after, secret):
         return SlowGateway(office.open_gateway(self.endpoint, secret), partial(self.let_pass, after))
 
-    def probe(self, office, gateway=None):
-        """Probe as a run does."""
+    def probe(self, office, through=None):
+        """Probe as a run does, or through a gateway that is given."""
         connection = self.connection
         with office.store.write() as unit:
             run_id = unit.runs.open("harvest_busy_time", Trigger.MANUAL, unit.owners.id(office.desk.actor), self.clock.now())
-        past_breaker = partial(office.gateway_past_breaker, connection)
-        probe(office.desk, connection, gateway or office.gateway(connection), past_breaker, run_id)
+        if through is None:
+            office.log_on(connection, run_id)
+        else:
+            probe(office.desk, connection, through, partial(office.gateway_past_breaker, connection), run_id)
 
     def request_anew(self, office):
         """Send one request in the middle of a run; it logs on, also where a connection's first one does that."""

@@ -1,11 +1,9 @@
 """A process that probes as a run does, and may be killed meanwhile: started with a home, it takes orders as lines."""
 
 import sys
-from functools import partial
 from pathlib import Path
 
 from busytime.model import Trigger
-from busytime.probing import probe
 from config.settings import load_settings
 from tasks.workspace import open_workspace
 
@@ -18,7 +16,7 @@ def main():
             [connection] = unit.connections.all_open()
             run_id = unit.runs.open("harvest_busy_time", Trigger.MANUAL, unit.owners.id("person@host"), office.clock.now())
             office.store.take_lock(unit, "harvest_busy_time:1:0", run_id)
-        probe(office.desk, connection, office.gateway(connection), partial(office.gateway_past_breaker, connection), run_id)
+        office.log_on(connection, run_id)
         print("probed", flush=True)
     office.close()
 

@@ -40,7 +40,7 @@ class NeverLocked(RuleBasedStateMachine):
         self.passwords = ["first"]
         self.by_machine = 0
 
-    @initialize(threshold=st.sampled_from([3, 5, 5, 10]), auth=st.just(AuthType.BASIC))
+    @initialize(threshold=st.sampled_from([3, 5, 5, 10]), auth=st.sampled_from([AuthType.BASIC, AuthType.BASIC, AuthType.NTLM]))
     def begin(self, threshold, auth):
         self.threshold = threshold
         limits = {"lock_after": threshold, "lockout_window_s": WINDOW_SECONDS, "password_history": 0, "auth": [auth.value]}
