@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import tracemalloc
 from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import insert, text, update
 from sqlalchemy.exc import IntegrityError
 
-from busytime.chain import Fault, chain_hmac, verify_chain
+from busytime.chain import Fault, chain_hmac, instant_text, verify_chain
 from busytime.store.tables import events
 from busytime.vault import MasterKey
 from tests.integration.store.processes import running
@@ -228,3 +229,39 @@ def test_a_second_reading_may_begin_in_the_middle_of_the_first(append, store, mo
         assert next(rows).previous_hmac == ""
         assert len(list(unit.events.chain())) == 7
         assert len(list(rows)) == 6
+
+
+def lengthen(engine, key, actor_id, count):
+    """Append many events at once, as they would be after years."""
+    rows, last = [], ""
+    for number in range(count):
+        content = ("machine:test:appended", instant_text(MONDAY), actor_id, None, str(number))
+        mac = chain_hmac(key, last, content)
+        row = MADE_UP | {"tag": content[0], "details": content[4], "actor_id": actor_id}
+        rows.append(row | {"previous_hmac": last, "hmac": mac})
+        last = mac
+    with engine.begin() as connection:
+        connection.execute(insert(events), rows)
+
+
+def test_a_long_chain_is_not_held_in_memory(engine, store, actor_id, verify):
+    lengthen(engine, store.audit_key, actor_id, 20_000)
+    verify()  # fills what is kept from the first reading on
+    tracemalloc.start()
+    try:
+        assert verify().events == 20_000
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3_000_000  # all rows at once take four times as much
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_the_server_hands_out_the_rows_bit_by_bit(append, store):
+    append(2)
+    with store.read() as unit:
+        rows = iter(unit.events.chain())
+        next(rows)
+        open_cursors = unit._connection.exec_driver_sql("SELECT statement FROM pg_cursors").scalars().all()
+        assert ["CURSOR FOR SELECT events.id" in statement for statement in open_cursors] == [True]
+        rows.close()
