@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from busytime.errors import AllowanceUsedUpError, AuthenticationError, BusyTimeError, ConfigurationError
-from busytime.model import Breaker
+from busytime.model import AuthType, Breaker
 from tests.integration.log_on.offices import Offices
 from tests.integration.store.processes import running
 
@@ -15,11 +15,12 @@ WINDOW_SECONDS = 1800
 
 
 @pytest.fixture
-def offices(sandbox, template, tmp_path):
+def offices(sandbox, template, tmp_path, request):
+    auth = getattr(request, "param", AuthType.BASIC)
     sandbox.control("POST", "/limits", {"lock_after": 5, "lockout_window_s": WINDOW_SECONDS, "password_history": 0})
-    sandbox.control("POST", "/limits", {"auth": ["basic"]})
+    sandbox.control("POST", "/limits", {"auth": [auth.value]})
     sandbox.control("POST", "/password", {"email": sandbox.email, "password": "right"})
-    offices = Offices(sandbox, tmp_path / "home", template)
+    offices = Offices(sandbox, tmp_path / "home", template, auth=auth)
     offices.connect(offices.all[0], sandbox.email, "right")
     yield offices
     sandbox.control("DELETE", "/faults")
@@ -82,3 +83,16 @@ def test_a_wrong_password_of_the_stored_kind_is_never_sent_again(offices, sandbo
         with pytest.raises(BusyTimeError):
             offices.probe(offices.all[0])
     assert offices.held == {"refused": 1, "locked": False}
+
+
+@pytest.mark.parametrize("offices", [AuthType.NTLM], indirect=True)
+def test_a_connection_that_logged_on_earlier_proves_nothing_of_the_password(offices, sandbox):
+    busy, person = offices.all
+    offices.probe(busy)
+    sandbox.control("POST", "/password", {"email": sandbox.email, "password": "another"})
+    with pytest.raises(AuthenticationError):
+        offices.renew(person, "wrong")
+    busy.gateway(offices.connection).probe()  # NTLM asks for a password once a connection
+    with pytest.raises(AuthenticationError):
+        offices.probe(busy)
+    assert (offices.held["refused"], offices.left.refused) == (2, 2)
