@@ -68,7 +68,7 @@ MEANINGS: dict[str, Meaning] = {
     "audit_logons": Meaning(("at",), runs=("run_id",), times=("at", "answered_at")),
     "audit_credentials": Meaning(("created_at",), "retired_at", times=("created_at", "retired_at")),
     "audit_bookings": Meaning(
-        ("booked_at", "checked_at"), runs=("run_id",), times=("booked_at", "checked_at"), may_change_while_null="checked_at"
+        ("booked_at", "checked_at"), runs=("run_id",), times=("booked_at", "checked_at", "blanked_at"), may_change_while_null="checked_at"
     ),
     "audit_entries": Meaning(("updated_at",), runs=("run_id",), times=("updated_at",)),
     "audit_changes": Meaning(("finished_at",), runs=("run_id",)),

@@ -262,6 +262,7 @@ permissions = Table(
     Column("detail", Text, comment="The server's response code that goes with the reason."),
     *history("connection_id", "calendar_id", "need", table="permissions"),
     Index("ix_permissions_calendar_id", "calendar_id"),
+    Index("ix_permissions_valid_to", "valid_to"),
     comment="History: the verdict for one connection, calendar and need; closed when verdict, level or reason changes.",
 )
 

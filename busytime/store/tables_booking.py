@@ -14,6 +14,8 @@ from busytime.store.types import Key, Now, UtcTime
 
 #: Rows to look at whenever they were booked for; the same words as in the index on them, or it would not be used.
 SPECIAL = text("checked_at IS NULL OR refused IS NOT NULL OR effective_ends_at IS NOT NULL")
+#: Rows that still hold what guests wrote; the same words as in the index on them.
+WRITTEN = text("blanked_at IS NULL")
 
 bookings = Table(
     "bookings",
@@ -38,8 +40,10 @@ bookings = Table(
     Column("checked_at", UtcTime, comment="When (UTC) it was last found good or refused; NULL = not looked at yet."),
     *closed("refused", Reason, "Why it is left out; it is looked at again each time.", nullable=True),
     Column("refused_field", Text, comment="The column that is wrong."),
+    Column("blanked_at", UtcTime, comment="When (UTC) title, place, text and guests were taken out; NULL = they were not."),
     UniqueConstraint("booking_key", "revision"),
     Index("ix_bookings_ends_at", "ends_at"),
+    Index("ix_bookings_written", "ends_at", sqlite_where=WRITTEN, postgresql_where=WRITTEN),
     Index("ix_bookings_special", "booking_key", sqlite_where=SPECIAL, postgresql_where=SPECIAL),
     comment="One revision of a booking. Other programs may insert rows; each is checked as a line of a file is.",
 )

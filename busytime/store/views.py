@@ -57,7 +57,7 @@ def _bookings() -> Select[*tuple[Any, ...]]:
         case((wrong_page, null()), else_=row.c.page).label("page"),
         *(case((good, column), else_=null()).label(column.name) for column in told),
         *(column for column in row.columns if column.name.startswith("effective_")),
-        *(row.c[name] for name in ("changed_by", "run_id", "checked_at", "refused", "refused_field")),
+        *(row.c[name] for name in ("changed_by", "run_id", "checked_at", "refused", "refused_field", "blanked_at")),
     ).where(or_(~good, ~superseded))
 
 

@@ -44,7 +44,7 @@ COLUMNS = {
     "locks": "name holder host process_id process_started heartbeat_at run_id",
     "bookings": (
         "id booking_key page starts_at ends_at title location body guests state revision booked_at effective_starts_at "
-        "effective_ends_at effective_state changed_by run_id checked_at refused refused_field"
+        "effective_ends_at effective_state changed_by run_id checked_at refused refused_field blanked_at"
     ),
     "entries": (
         "id booking_key calendar_id state attempt_id intent intended_revision intended_starts_at intended_ends_at intended_at "

@@ -188,6 +188,7 @@ ASKED = {
     "ix_busy_intervals_valid_to": "SELECT id FROM audit_busy_time WHERE valid_to > '2026-11-23'",
     "ix_busy_intervals_opened_run_id": "SELECT id FROM busy_intervals WHERE opened_run_id = 7",
     "ix_busy_intervals_closed_run_id": "SELECT id FROM busy_intervals WHERE closed_run_id = 7",
+    "ix_permissions_valid_to": "SELECT id FROM audit_permissions WHERE valid_to > '2026-11-23'",
     "ix_coverage_calendar_id_valid_from": "SELECT id FROM coverage WHERE calendar_id = 7 AND valid_from > '2026-11-23'",
     "ix_coverage_valid_to": "SELECT id FROM audit_coverage WHERE valid_to > '2026-11-23'",
     "ix_coverage_opened_run_id": "SELECT id FROM coverage WHERE opened_run_id = 7",
