@@ -64,7 +64,17 @@ class Settings(BaseSettings):
         Field(ge=1, description="Mailboxes that a push writes to in five minutes, at most; default: as many as there are."),
     ] = None
 
-    lockout_threshold: Annotated[int, Field(ge=2, le=1000, description="Refused log-ons at which the directory locks.")] = 5
+    blank_bookings_after_days: Annotated[
+        int, Field(ge=1, le=36_500, description="How long after its end a booking keeps title, place, text and guests.")
+    ] = 30
+    keep_history_days: Annotated[
+        int, Field(ge=1, le=36_500, description="How long a row of history stays after it was closed.")
+    ] = 400
+    keep_steps_days: Annotated[int, Field(ge=1, le=36_500, description="How long the steps of runs stay.")] = 90
+    keep_events_days: Annotated[int, Field(ge=1, le=36_500, description="How long audit events stay.")] = 400
+
+    # At 2 the machine's share of the allowance is nothing: not even a harvest could log on.
+    lockout_threshold: Annotated[int, Field(ge=3, le=1000, description="Refused log-ons at which the directory locks.")] = 5
     lockout_window_minutes: Annotated[int, Field(ge=1, le=100_000, description="How long it counts them.")] = 30
 
     oauth_token_url: Annotated[
