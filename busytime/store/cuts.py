@@ -47,6 +47,7 @@ class Meaning:
         runs: The columns that name runs which wrote the row.
         times: The columns that tell when the row was written, where that is not always done by a run.
         may_change_while_null: While this column is NULL the row may change without a trace in the others.
+        always: The row may change without a trace at any time; there are few of them, so every export has them all.
     """
 
     begins: tuple[str, ...]
@@ -54,6 +55,7 @@ class Meaning:
     runs: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
     may_change_while_null: str | None = None
+    always: bool = False
 
 
 _RUNS = ("opened_run_id", "closed_run_id")
@@ -62,6 +64,8 @@ _RUNS = ("opened_run_id", "closed_run_id")
 MEANINGS: dict[str, Meaning] = {
     "audit_runs": Meaning(("started_at",), runs=("id",), times=("finished_at",)),
     "audit_steps": Meaning(("finished_at",), runs=("run_id",)),
+    "audit_connections": Meaning(("opened_at",), "closed_at", always=True),
+    "audit_calendars": Meaning(("added_at", "found_at"), "retired_at", always=True),
     "audit_permissions": Meaning(("valid_from",), "valid_to", runs=_RUNS),
     "audit_busy_time": Meaning(("valid_from",), "valid_to", runs=_RUNS),
     "audit_coverage": Meaning(("valid_from",), "valid_to", runs=_RUNS, may_change_while_null="valid_to"),
@@ -107,7 +111,7 @@ def written_since(view: TableClause, meaning: Meaning, since: Since) -> ColumnEl
     wanted += [view.c[name] >= since.started_at for name in meaning.times]
     if meaning.may_change_while_null is not None:
         wanted.append(view.c[meaning.may_change_while_null].is_(None))
-    return or_(*wanted)
+    return or_(meaning.always, *wanted)
 
 
 def conditions(view: TableClause, meaning: Meaning, span: Span, since: Since | None) -> ColumnElement[bool]:

@@ -25,7 +25,7 @@ _UNITS = {"_ms": "milliseconds", "_minute": "minutes after local midnight", "_da
 #: What stands beside a key in a view, for people.
 _SHOWN_AS = {
     "actor_id": ("actor",),
-    "owner_id": ("account",),
+    "owner_id": ("account", "owner"),
     "connection_id": ("connection", "account"),
     "calendar_id": ("owner", "folder"),
 }

@@ -56,6 +56,31 @@ VIEW_TEXTS: dict[str, ViewText] = {
             ),
         ),
     ),
+    "audit_connections": ViewText(
+        "connections",
+        "Which accounts busytime logs on with, whether they are connected, and whether the breaker lets log-ons pass.",
+        "an account that is or was connected",
+        (
+            "What is connected, and whether it is stopped",
+            (
+                "SELECT account, mode, breaker, breaker_changed_at, back_off_until FROM audit_connections\n"
+                "WHERE closed_at IS NULL ORDER BY account"
+            ),
+        ),
+    ),
+    "audit_calendars": ViewText(
+        "calendars",
+        "Which calendars there are, and which account serves them. On the roster now: `added_at IS NOT NULL AND retired_at IS "
+        "NULL`; also one that no run has reached yet, of which no other view has a row.",
+        "a calendar that is or was on the roster, or was found",
+        (
+            "What is on the roster, and no account serves",
+            (
+                "SELECT owner, folder, added_at FROM audit_calendars\n"
+                "WHERE added_at IS NOT NULL AND retired_at IS NULL AND connection IS NULL ORDER BY owner, folder"
+            ),
+        ),
+    ),
     "audit_permissions": ViewText(
         "permissions",
         "What a connection may do in a calendar, on what evidence, and since when. History: `valid_to IS NULL` is current.",

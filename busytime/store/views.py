@@ -67,6 +67,14 @@ VIEWS: dict[str, Select[*tuple[Any, ...]]] = {
     .select_from(t.runs)
     .join(_actor, _actor.c.id == t.runs.c.actor_id),
     "audit_steps": select(*_columns(t.steps), t.runs.c.flow).select_from(t.steps).join(t.runs, t.runs.c.id == t.steps.c.run_id),
+    "audit_connections": select(*_columns(t.connections, "ca_pem"), _account.c.address.label("account"))
+    .select_from(t.connections)
+    .join(_account, _account.c.id == t.connections.c.owner_id),
+    "audit_calendars": select(_owner.c.address.label("owner"), *_columns(t.calendars), _account.c.address.label("connection"))
+    .select_from(t.calendars)
+    .join(_owner, _owner.c.id == t.calendars.c.owner_id)
+    .outerjoin(t.connections, t.connections.c.id == t.calendars.c.connection_id)
+    .outerjoin(_account, _account.c.id == t.connections.c.owner_id),
     "audit_permissions": _with_calendar(t.permissions)
     .add_columns(_account.c.address.label("connection"))
     .join(t.connections, t.connections.c.id == t.permissions.c.connection_id)

@@ -77,13 +77,13 @@ ROWS = (
     (
         t.connections,
         [
-            {"id": 1, "owner_id": 1, "mode": "corporate", "ews_url": "https://mail", "auth_type": "basic", "opened_at": EARLY}
+            {"id": 1, "owner_id": 1, "mode": "corporate", "ews_url": "https://mail", "auth_type": "basic", "opened_at": LATE}
             | {"breaker": "closed", "breaker_changed_at": EARLY}
         ],
     ),
     (t.credentials, [credential(1, EARLY, LATE), credential(2, LATE, None)]),
     (t.logons, [logon(1, EARLY, 1), logon(2, EARLY, None, answer="accepted", answered_at=LATE), logon(3, LATE, 2)]),
-    (t.calendars, [{"id": 1, "owner_id": 1, "folder": "=1+1", "kind": "sub"}]),
+    (t.calendars, [{"id": 1, "owner_id": 1, "folder": "=1+1", "kind": "sub", "added_at": LATE}]),
     (t.permissions, [VERDICT | {"id": 1, "need": "read"} | CLOSED, VERDICT | {"id": 2, "need": "read"} | NEW]),
     (t.busy_intervals, [interval(1, 0, **CLOSED), interval(2, 1, **HISTORY), interval(3, 2, **NEW)]),
     (t.coverage, [covered(1, 0, **CLOSED), covered(2, 1, **HISTORY), covered(3, 2, **NEW)]),
@@ -120,6 +120,8 @@ def fill(engine, rows=ROWS):
 LEFT_TO_THE_NEXT = {
     "audit_runs": {1: [1, 2, 3], 2: [2, 3]},
     "audit_steps": {1: [2], 2: []},
+    "audit_connections": {1: [1], 2: [1]},
+    "audit_calendars": {1: [1], 2: [1]},
     "audit_permissions": {1: [1, 2], 2: []},
     "audit_busy_time": {1: [1, 3], 2: []},
     "audit_coverage": {1: [1, 2, 3], 2: [2, 3]},

@@ -83,7 +83,7 @@ def test_the_examples_of_the_guide_run(number, capsys):
 def test_the_guide_says_what_spans_and_runs_mean():
     rows = [
         f"| {view} | {', else '.join(m.begins)} | {m.ends or ''} | {', '.join(m.runs)} | {', '.join(m.times)} "
-        f"| {m.may_change_while_null or ''} |"
+        f"| {'always' if m.always else m.may_change_while_null or ''} |"
         for view, m in MEANINGS.items()
     ]
     assert MEANINGS.keys() == VIEWS.keys()
