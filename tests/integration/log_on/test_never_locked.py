@@ -77,8 +77,7 @@ class NeverLocked(RuleBasedStateMachine):
         before = self.offices.held["refused"]
         with suppress(BusyTimeError, Killed):
             work()
-        after = self.offices.held["refused"]
-        self.by_machine = 0 if after == 0 else self.by_machine + max(0, after - before)
+        self.by_machine += max(0, self.offices.held["refused"] - before)
 
     def connected(self):
         return self.offices.connection is not None
@@ -181,6 +180,7 @@ class NeverLocked(RuleBasedStateMachine):
         if not hasattr(self, "offices"):
             return
         held = self.offices.held
+        self.by_machine = self.by_machine if held["refused"] else 0  # anybody's good log-on ends the count
         assert not held["locked"]
         assert "AccountLocked" not in {entry["code"] for entry in self.sandbox.log(self.since)}
         assert held["refused"] <= self.offices.left.refused < self.threshold
