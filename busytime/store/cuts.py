@@ -6,7 +6,7 @@ It knows the views' columns by their names, and nothing of how rows are written 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, TableClause, and_, func, or_
+from sqlalchemy import ColumnElement, TableClause, and_, func, or_, true
 
 from busytime.errors import ConfigurationError
 
@@ -72,7 +72,10 @@ MEANINGS: dict[str, Meaning] = {
     "audit_logons": Meaning(("at",), runs=("run_id",), times=("at", "answered_at")),
     "audit_credentials": Meaning(("created_at",), "retired_at", times=("created_at", "retired_at")),
     "audit_bookings": Meaning(
-        ("booked_at", "checked_at"), runs=("run_id",), times=("booked_at", "checked_at", "blanked_at"), may_change_while_null="checked_at"
+        ("booked_at", "checked_at"),
+        runs=("run_id",),
+        times=("booked_at", "checked_at", "blanked_at"),
+        may_change_while_null="checked_at",
     ),
     "audit_entries": Meaning(("updated_at",), runs=("run_id",), times=("updated_at",)),
     "audit_changes": Meaning(("finished_at",), runs=("run_id",)),
@@ -111,7 +114,9 @@ def written_since(view: TableClause, meaning: Meaning, since: Since) -> ColumnEl
     wanted += [view.c[name] >= since.started_at for name in meaning.times]
     if meaning.may_change_while_null is not None:
         wanted.append(view.c[meaning.may_change_while_null].is_(None))
-    return or_(meaning.always, *wanted)
+    if meaning.always:
+        wanted.append(true())
+    return or_(*wanted)
 
 
 def conditions(view: TableClause, meaning: Meaning, span: Span, since: Since | None) -> ColumnElement[bool]:
