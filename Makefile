@@ -52,8 +52,9 @@ bench: $(DEV_READY)  ## the benchmark tables
 proofs: $(DEV_READY)  ## the long proofs with real processes and signals
 	@$(BIN)/python -m pytest tests/proofs
 
-docs: $(RUN_READY)  ## make the data dictionary anew
+docs: $(RUN_READY)  ## make the data dictionary and dbt's sources anew
 	@$(BIN)/python -m busytime.store.dictionary docs/audit-tables.md
+	@$(BIN)/python -m busytime.store.dbt_sources deployments/dbt/models/sources.yml
 
 lock: $(DEV_READY)  ## resolve the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements.in -o requirements.lock
