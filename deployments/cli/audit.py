@@ -58,6 +58,7 @@ def _as_object(verdict: ChainVerdict) -> dict[str, Any]:
         "events": verdict.events,
         "head": verdict.head or None,
         "since_head": verdict.since_head,
+        "trimmed": verdict.trimmed,
         "broken_id": verdict.broken_id,
         "fault": verdict.fault,
     }
@@ -68,9 +69,14 @@ def _told(verdict: ChainVerdict) -> list[str]:
     head = f"head {verdict.head}" if verdict.head else "no head yet"
     if verdict.fault is None:
         since = "" if verdict.since_head is None else f" {several(verdict.since_head, 'event')} since the given head."
-        return [f"whole: {count}, {head}.{since}"]
+        before = " Older ones were removed by `busytime maintain`, as one of these says." if verdict.trimmed else ""
+        return [f"whole: {count}, {head}.{since}{before}"]
     if verdict.fault is Fault.TAIL_MISSING:
         lines = [f"broken at the end: {FAULT_TEXTS[verdict.fault]}.", f"What is there is whole: {count}, {head}."]
+        if verdict.trimmed:
+            lines.append(
+                "A head that was noted before the oldest event that is left went with the older ones: then nothing is wrong."
+            )
     else:
         lines = [
             f"broken at event {verdict.broken_id}: {FAULT_TEXTS[verdict.fault]}.",

@@ -1,12 +1,13 @@
 """Whatever is done to a chain of events without its key is found, and the first broken row is the one that is named."""
 
+import json
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from busytime.chain import FAULT_TEXTS, ChainVerdict, Fault, Link, chain_hmac, verify_chain
+from busytime.chain import FAULT_TEXTS, TRIMMED, ChainVerdict, Fault, Link, chain_hmac, verify_chain
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 AT = "2026-11-23T08:00:00.000000+00:00"
@@ -101,6 +102,67 @@ def test_a_cut_tail_is_found_by_the_head_alone(links, data):
 def test_another_key_opens_no_chain(links):
     verdict = verify_chain(OTHER_KEY, links)
     assert (verdict.fault, verdict.broken_id, verdict.events) == (Fault.CHANGED, links[0].id, 0)
+
+
+def appended(links, content, key=KEY):
+    last = links[-1].hmac if links else ""
+    return [*links, Link(links[-1].id + 10 if links else 10, tuple(content), last, chain_hmac(key, last, tuple(content)))]
+
+
+def trimmed(links, count, key=KEY):
+    """The chain as a retention leaves it: a checkpoint at its end, and so many rows less at its beginning."""
+    gone = links[count - 1]
+    details = json.dumps({"removed": count, "through_id": gone.id, "head": gone.hmac})
+    return appended(links, (TRIMMED, AT, 1, None, details), key)[count:]
+
+
+@st.composite
+def trimmed_chains(draw):
+    """Chains that were appended to and trimmed, in turns."""
+    links = draw(chains)
+    for _ in range(draw(st.integers(1, 3))):
+        links = trimmed(links, draw(st.integers(1, len(links))))
+        for content in draw(st.lists(contents, max_size=3)):
+            links = appended(links, content)
+    return links
+
+
+@given(trimmed_chains())
+def test_what_a_retention_leaves_is_whole(links):
+    assert verify_chain(KEY, links) == ChainVerdict(len(links), links[-1].hmac, trimmed=True)
+    for number, link in enumerate(links, 1):
+        assert verify_chain(KEY, links, link.hmac).since_head == len(links) - number
+    assert verify_chain(KEY, links, links[0].previous_hmac).since_head == len(links)
+
+
+@given(trimmed_chains(), st.data())
+def test_nobody_else_can_remove_the_oldest_rows(links, data):
+    index = data.draw(st.integers(1, len(links) - 1)) if len(links) > 1 else 0
+    verdict = verify_chain(KEY, links[index:])
+    assert (verdict.fault, verdict.broken_id) == ((Fault.MISSING_BEFORE, links[index].id) if index else (None, None))
+    forged = trimmed(links, index, OTHER_KEY) if index else []
+    assert verify_chain(KEY, forged).fault is (Fault.MISSING_BEFORE if index else None)
+
+
+@given(trimmed_chains(), contents, st.data())
+def test_a_checkpoint_excuses_what_is_before_it_and_nothing_else(links, content, data):
+    index = data.draw(st.integers(0, len(links) - 1))
+    changed = [*links[:index], replace(links[index], content=("changed", *content[1:])), *links[index + 1 :]]
+    last_word = max(number for number, link in enumerate(links) if link.content[0] == TRIMMED)
+    verdict = verify_chain(KEY, changed)
+    if index == last_word:
+        expected = Fault.CHANGED if index == 0 else Fault.MISSING_BEFORE
+        assert (verdict.fault, verdict.broken_id, verdict.events) == (expected, links[0].id, 0)
+    else:
+        assert (verdict.fault, verdict.broken_id, verdict.events) == (Fault.CHANGED, links[index].id, index)
+
+
+@given(trimmed_chains())
+def test_a_cut_tail_takes_the_checkpoint_with_it_or_is_found_by_the_head(links):
+    last_word = max(number for number, link in enumerate(links) if link.content[0] == TRIMMED)
+    for left in range(1, len(links)):
+        verdict = verify_chain(KEY, links[:left], links[-1].hmac)
+        assert verdict.fault is (Fault.TAIL_MISSING if left > last_word else Fault.MISSING_BEFORE)
 
 
 def test_a_long_chain_is_read_once_and_held_nowhere():

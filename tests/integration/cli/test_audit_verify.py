@@ -56,6 +56,7 @@ def test_a_whole_chain_is_told_with_its_head(audit):
         "events": 4,
         "head": "...",
         "since_head": None,
+        "trimmed": False,
         "broken_id": None,
         "fault": None,
     }
