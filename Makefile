@@ -52,9 +52,10 @@ bench: $(DEV_READY)  ## the benchmark tables
 proofs: $(DEV_READY)  ## the long proofs with real processes and signals
 	@$(BIN)/python -m pytest tests/proofs
 
-docs: $(RUN_READY)  ## make the data dictionary and dbt's sources anew
+docs: $(DEV_READY)  ## make the data dictionary, dbt's sources and the answers to the questions anew
 	@$(BIN)/python -m busytime.store.dictionary docs/audit-tables.md
 	@$(BIN)/python -m busytime.store.dbt_sources deployments/dbt/models/sources.yml
+	@$(BIN)/python -m tests.questions docs/questions.md
 
 lock: $(DEV_READY)  ## resolve the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements.in -o requirements.lock
