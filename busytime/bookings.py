@@ -3,7 +3,7 @@
 Pure: no server, no store, no clock.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -80,6 +80,7 @@ class Booking:
         body: The item's text.
         guests: Goes into the item's text; nobody is invited.
         changed_by: Whether ``window`` and ``state`` are the guest's or follow the owner's doing.
+        blanked: Whether its texts were taken out, because it was over long ago; it is never written into a calendar again.
     """
 
     key: str
@@ -93,6 +94,11 @@ class Booking:
     body: str = field(default="", repr=False)
     guests: tuple[str, ...] = field(default=(), repr=False)
     changed_by: ChangedBy = ChangedBy.GUEST
+    blanked: bool = False
+
+    def without_texts(self) -> "Booking":
+        """Return it as it stands once its texts were taken out."""
+        return replace(self, title="", location="", body="", guests=(), blanked=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,25 +56,28 @@ class BookingFault:
     field: str
 
 
-def check_booking(values: Mapping[str, object], pages: Collection[str]) -> Booking | BookingFault:
+def check_booking(values: Mapping[str, object], pages: Collection[str], *, blanked: bool = False) -> Booking | BookingFault:
     """Read a booking, or say what is wrong with it first.
 
     Args:
         values: By the names of the columns in ``bookings``; of any type, missing ones as ``None`` or not at all.
         pages: Names of the booking pages in use.
+        blanked: Its texts were taken out: no title is asked for.
     """
-    found = examine_booking(values, pages)
+    found = examine_booking(values, pages, blanked=blanked)
     return found if isinstance(found, Booking) else found[0]
 
 
-def examine_booking(values: Mapping[str, object], pages: Collection[str]) -> Booking | tuple[BookingFault, ...]:
+def examine_booking(
+    values: Mapping[str, object], pages: Collection[str], *, blanked: bool = False
+) -> Booking | tuple[BookingFault, ...]:
     """Read a booking, or say all that is wrong with it; see ``check_booking``."""
     reader = _Reader(values)
     key, page, state = reader.key(), reader.page(pages), reader.state()
     # A booking that was cancelled before anybody heard of it has neither time nor title.
     scheduled = state is BookingState.SCHEDULED
     window = reader.window(required=scheduled)
-    title = reader.text("title", MAX_TITLE_LENGTH, required=scheduled)
+    title = reader.text("title", MAX_TITLE_LENGTH, required=scheduled and not blanked)
     revision = reader.revision()
     booked_at = reader.instant("booked_at", required=True)
     location = reader.text("location", MAX_LOCATION_LENGTH)
@@ -82,7 +85,7 @@ def examine_booking(values: Mapping[str, object], pages: Collection[str]) -> Boo
     guests = reader.guests()
     if reader.faults or booked_at is None:
         return tuple(reader.faults)
-    return Booking(key, page, window, title, state, revision, booked_at, location, body, guests)
+    return Booking(key, page, window, title, state, revision, booked_at, location, body, guests, blanked=blanked)
 
 
 @dataclass(slots=True)
@@ -148,7 +151,7 @@ class _Reader:
             if required:
                 self.fault(name, Reason.VALUE_MISSING)
             return None
-        instant = _read_instant(value)
+        instant = read_instant(value)
         if isinstance(instant, datetime) and whole and instant.microsecond:
             instant = Reason.VALUE_UNREADABLE
         if isinstance(instant, Reason):
@@ -216,8 +219,8 @@ class _Reader:
         return None
 
 
-def _read_instant(value: object) -> datetime | Reason:
-    """Return an instant in UTC, or why it is none."""
+def read_instant(value: object) -> datetime | Reason:
+    """Return an instant in UTC, or why it is none; it may be the database's own type, or text."""
     instant = _parse_instant(value) if isinstance(value, str) else value
     if isinstance(instant, Reason):
         return instant

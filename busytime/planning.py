@@ -170,8 +170,8 @@ def _is_over(booking: Booking, entry: Entry | None, now: datetime) -> bool:
 
 def _wanted(snapshot: Snapshot, booking: Booking, page: PageRules, entry: Entry | None, calendar_id: int) -> ChangeKind | None:
     """Return what brings an entry to where its page wants it."""
-    if booking.window is None:
-        return None
+    if booking.window is None or booking.blanked:
+        return None  # an owner may move what is long over into the future; what stands there would become empty
     if entry is None:
         opened_at = snapshot.opened_at.get(calendar_id)
         over = booking.window.end <= snapshot.now

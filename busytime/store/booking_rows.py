@@ -42,6 +42,7 @@ _NOTED = (
     "checked_at",
     "refused",
     "refused_field",
+    "blanked_at",
 )
 
 
@@ -146,7 +147,7 @@ def _judged(row: Mapping[str, Any], pages: Collection[str]) -> BookingRow:
     if notes["checked_at"] is not None and notes["refused"] is None and isinstance(values["page"], str):
         # A page that has left the roster takes no booking back that was accepted.
         pages = {*pages, values["page"]}
-    return BookingRow(row["id"], values, notes, check_booking(values, pages))
+    return BookingRow(row["id"], values, notes, check_booking(values, pages, blanked=notes["blanked_at"] is not None))
 
 
 def _raw(column: ColumnElement[Any], *, on_postgresql: bool) -> ColumnElement[Any]:

@@ -92,6 +92,8 @@ class _Shelf:
     def _leave(self, booking: Booking, revisions: Mapping[int, Booking]) -> None:
         """Note why a booking is not written."""
         result, last, same = self._result, max(revisions), revisions.get(booking.revision)
+        if same is not None and same.blanked:  # what was taken out does not come back with the file that brought it
+            booking = booking.without_texts()
         # When it was booked is the present instant where nobody said it, so it tells no two bookings apart.
         if same is not None and replace(same, booked_at=booking.booked_at) == booking:
             self._result = replace(result, unchanged=result.unchanged + 1)
@@ -161,7 +163,7 @@ class BookingRepository:
             keys: Which; ``None`` for all.
             ends_after: Leave out what ended before, in its calendars too. Rows that are not good are read all the same.
         """
-        rows = self._rows(keys) if keys is not None else read_rows(self._connection, _wanted(ends_after), self._pages())
+        rows = self._rows(keys) if keys is not None else read_rows(self._connection, _wanted(ends_after), self.pages())
         found = newest(rows)
         if ends_after is not None:
             late = self._ending_after(ends_after)
@@ -208,12 +210,13 @@ class BookingRepository:
                     found[row.key] = max(revision, found.get(row.key, revision))
         return found
 
-    def _pages(self) -> frozenset[str]:
+    def pages(self) -> frozenset[str]:
+        """Return the names of the booking pages in use."""
         query = select(booking_pages.c.name).where(booking_pages.c.retired_at.is_(None))
         return frozenset(self._connection.execute(query).scalars())
 
     def _rows(self, keys: Collection[str]) -> list[BookingRow]:
-        pages = self._pages()
+        pages = self.pages()
         return [row for part in in_parts(keys) for row in read_rows(self._connection, part, pages)]
 
     def _ending_after(self, instant: datetime) -> set[str]:
@@ -248,6 +251,7 @@ def _values(booking: Booking, now: datetime, run_id: int | None) -> dict[str, An
         "checked_at": now,
         "refused": None,
         "refused_field": None,
+        "blanked_at": None,
     }
 
 

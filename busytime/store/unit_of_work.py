@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -13,11 +13,12 @@ from sqlalchemy.exc import DBAPIError
 
 from busytime.model import RunStatus
 from busytime.ports import Clock
+from busytime.store.blanking import BlankingRepository
 from busytime.store.bookings import BookingRepository
 from busytime.store.busy_time import BusyTimeRepository
 from busytime.store.claims import ClaimRepository
 from busytime.store.connections import ConnectionRepository
-from busytime.store.database import translated
+from busytime.store.database import BUSY_TIMEOUT_SECONDS, translated
 from busytime.store.entries import EntryRepository
 from busytime.store.events import EventRepository
 from busytime.store.keys import AUDIT_KEY, KeyRepository
@@ -27,11 +28,15 @@ from busytime.store.owners import OwnerRepository
 from busytime.store.permissions import PermissionRepository
 from busytime.store.permits import PermitRepository
 from busytime.store.requests import RequestRepository
+from busytime.store.retention import RetentionRepository
 from busytime.store.roster import RosterRepository
 from busytime.store.runs import RunRepository
 from busytime.store.surroundings import SurroundingsRepository
 from busytime.store.tables import installation
 from busytime.vault import KEY_BYTES, Vault
+
+#: So long the write-ahead log's emptying waits for readers; writers wait for it meanwhile.
+_PATIENCE_WITH_READERS_MS = 1000
 
 
 class UnitOfWork:
@@ -54,6 +59,8 @@ class UnitOfWork:
         self.bookings = BookingRepository(connection)
         self.entries = EntryRepository(connection)
         self.claims = ClaimRepository(connection)
+        self.blanking = BlankingRepository(connection)
+        self.retention = RetentionRepository(connection)
         self.surroundings = SurroundingsRepository(connection)
         self.events = EventRepository(connection)
         self.keys = KeyRepository(connection)
@@ -123,6 +130,21 @@ class Store:
             _end(session)
         self._sessions.clear()
         self._engine.dispose()
+
+    def empty_log(self) -> bool:
+        """Empty SQLite's write-ahead log, in which older forms of what was written over still lie.
+
+        Returns:
+            Whether it is empty: others may be reading from it. PostgreSQL keeps none in its tables' place.
+        """
+        if self._on_postgresql:
+            return True
+        with translated(), closing(self._engine.raw_connection()) as connection:  # outside of any transaction
+            driver: Any = connection.driver_connection
+            driver.execute(f"PRAGMA busy_timeout={_PATIENCE_WITH_READERS_MS}")
+            [(busy, *_)] = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
+        return not busy
 
     def make_installation(self) -> None:
         """Name this installation and make the audit chain's key, unless that is done."""
