@@ -17,7 +17,7 @@ from tasks.workspace import Workspace, workspace
 
 @dataclass(frozen=True, slots=True)
 class HeldLock:
-    """The lock of a flow's work through one connection."""
+    """The lock of a flow's work through one connection, or in the house itself."""
 
     name: str
     holder: str
@@ -92,6 +92,35 @@ def open_run(
     return run
 
 
+#: Stands where a lock names its connection, for work that needs none.
+_HOUSE = 0
+
+
+@task(name="open_house_run", cache_policy=NO_CACHE)
+def open_house_run(flow: str, trigger: Trigger) -> OpenRun:
+    """Note that a run has started that works in the database alone, and take its lock.
+
+    Args:
+        flow: Name of the flow.
+        trigger: What started it.
+
+    Returns:
+        A run without a lock, noted as skipped, where another one is at work.
+    """
+    office = workspace()
+    with office.store.write() as unit:
+        run_id = _note_start(office, unit, flow, trigger)
+        lock = _take(office, unit, f"{flow}:house:0", run_id, _HOUSE)
+        if lock is None:
+            unit.runs.close(run_id, RunStatus.SKIPPED, office.clock.now())
+    return OpenRun(run_id, (lock,) if lock is not None else ())
+
+
+def _note_start(office: Workspace, unit: UnitOfWork, flow: str, trigger: Trigger, window: Window | None = None) -> int:
+    prefect_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
+    return unit.runs.open(flow, trigger, unit.owners.id(office.desk.actor), office.clock.now(), window, prefect_id)
+
+
 def _open(
     office: Workspace,
     unit: UnitOfWork,
@@ -107,8 +136,7 @@ def _open(
         office.store.sweep_locks(unit, f"{flow}:%:run-%")
     connections = [it for it in unit.connections.all_open() if connection_ids is None or it.id in connection_ids]
     now = office.clock.now()
-    prefect_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
-    run_id = unit.runs.open(flow, trigger, unit.owners.id(office.desk.actor), now, window, prefect_id)
+    run_id = _note_start(office, unit, flow, trigger, window)
     shard = "0" if alone else f"run-{run_id}"
     taken = [_take(office, unit, f"{flow}:{it.id}:{shard}", run_id, it.id) for it in connections]
     run = OpenRun(run_id, tuple(lock for lock in taken if lock is not None))

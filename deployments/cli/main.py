@@ -21,6 +21,7 @@ from deployments.cli import (
     free,
     harvest,
     keys,
+    maintain,
     password,
     push,
     resync,
@@ -59,6 +60,7 @@ app.add_typer(bookings.commands, name="bookings")
 app.command()(push.push)
 app.command()(free.free)
 app.command()(status.status)
+app.command()(maintain.maintain)
 audit.commands.command("export")(audit_export.export_views)
 app.add_typer(audit.commands, name="audit")
 app.add_typer(database.commands, name="db")
