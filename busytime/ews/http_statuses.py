@@ -39,7 +39,7 @@ _REFUSED = (
 )
 _REFUSED_STEP = (
     "check all of these, and the form of the user name (the e-mail address, or DOMAIN\\user), then run"
-    " `busytime password {account}`, or `busytime connect {account} --username NAME`"
+    " `busytime connect {account} --username NAME`, or `busytime password {account}` where it was connected before"
 )
 _FRESH_ONE_REFUSED = "the server refused a token that was just issued"
 _FRESH_ONE_REFUSED_STEP = (
