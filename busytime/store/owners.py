@@ -22,11 +22,15 @@ class OwnerRepository:
             return {}
         insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
         statement = insert(owners).on_conflict_do_nothing(index_elements=["address"])
-        self._connection.execute(statement, [{"address": address} for address in wanted])
         found: dict[str, int] = {}
-        for start in range(0, len(wanted), 500):
-            query = select(owners.c.address, owners.c.id).where(owners.c.address.in_(wanted[start : start + 500]))
-            found.update((row.address, row.id) for row in self._connection.execute(query))
+        # One that is forgotten between the two statements is made anew.
+        while missing := [address for address in wanted if address not in found]:
+            self._connection.execute(statement, [{"address": address} for address in missing])
+            for start in range(0, len(missing), 500):
+                query = select(owners.c.address, owners.c.id).where(owners.c.address.in_(missing[start : start + 500]))
+                # Whose id is at hand cannot be forgotten until what is written under it can be seen.
+                held = query.with_for_update(read=True, key_share=True)
+                found.update((row.address, row.id) for row in self._connection.execute(held))
         return found
 
     def id(self, address: str) -> int:

@@ -21,6 +21,7 @@ from busytime.store.connections import ConnectionRepository
 from busytime.store.database import BUSY_TIMEOUT_SECONDS, translated
 from busytime.store.entries import EntryRepository
 from busytime.store.events import EventRepository
+from busytime.store.forgetting import ForgettingRepository
 from busytime.store.keys import AUDIT_KEY, KeyRepository
 from busytime.store.locks import LockRepository, Process
 from busytime.store.logons import LogonRepository
@@ -61,6 +62,7 @@ class UnitOfWork:
         self.claims = ClaimRepository(connection)
         self.blanking = BlankingRepository(connection)
         self.retention = RetentionRepository(connection)
+        self.forgetting = ForgettingRepository(connection)
         self.surroundings = SurroundingsRepository(connection)
         self.events = EventRepository(connection)
         self.keys = KeyRepository(connection)

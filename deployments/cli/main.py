@@ -18,6 +18,7 @@ from deployments.cli import (
     database,
     disconnect,
     discover,
+    forget,
     free,
     harvest,
     keys,
@@ -61,6 +62,7 @@ app.command()(push.push)
 app.command()(free.free)
 app.command()(status.status)
 app.command()(maintain.maintain)
+app.command()(forget.forget)
 audit.commands.command("export")(audit_export.export_views)
 app.add_typer(audit.commands, name="audit")
 app.add_typer(database.commands, name="db")

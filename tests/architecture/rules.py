@@ -10,6 +10,7 @@ IMPURE = frozenset(
     {
         "busytime.claiming",
         "busytime.connecting",
+        "busytime.forgetting",
         "busytime.guiding",
         "busytime.wishes",
         "busytime.probing",
