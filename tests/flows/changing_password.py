@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.flows.harness import Home, Result, appointments, eventually, finished
+from tests.flows.harness import Home, Result, appointments, book, eventually, finished
 from tests.flows.pushing import at, booking_page
 
 NEW_PASSWORD = "a new one: given-by-the-admin"
@@ -37,7 +37,9 @@ class Change:
     seconds: list[float] = field(default_factory=list)
 
     def begin(self) -> None:
-        """Take in roster and bookings."""
+        """Take in roster and bookings; an appointment of each owner's own proves the right to write."""
+        for owner in self.booked_owners:
+            book(self.home.exchange, owner, at(14))
         self.home.more["BUSYTIME_BATCH_SIZE"] = "1"
         pages = [line for owner in self.booked_owners for line in booking_page(owner, name=_page(owner))]
         self.home.take_roster(*self.owners, pages=pages).ended(0)
