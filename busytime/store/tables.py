@@ -298,6 +298,7 @@ coverage = Table(
     CheckConstraint("(state = 'covered') = (reason IS NULL)", name="reason_given"),
     *history("calendar_id", "starts_at", table="coverage"),
     *_looked_up_in("coverage", "valid_from"),
+    Index("ix_coverage_valid_from", "valid_from"),
     comment="History: for which window a calendar's busy time is known, as of when, and why not elsewhere.",
 )
 

@@ -6,7 +6,7 @@ shows a secret, ciphertext included.
 
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, and_, case, null, or_, select
+from sqlalchemy import Column, CompoundSelect, Select, Table, and_, case, not_, null, select, type_coerce, union_all
 
 from busytime.errors import Reason
 from busytime.store import tables as t
@@ -36,13 +36,13 @@ def _is_good(row: Any) -> Any:
     return and_(row.c.checked_at.is_not(None), row.c.refused.is_(None))
 
 
-def _bookings() -> Select[*tuple[Any, ...]]:
+def _bookings() -> CompoundSelect[Any]:
     """Each booking at its newest good revision; besides, rows that were refused or not looked at yet.
 
-    Of a row that nobody found good only what says which one it is: its values may be anything, on SQLite of any type.
+    Of a row that nobody found good only what says which one it is: its values may be anything, on SQLite of any type. Good
+    ones are a part of their own, with plain columns, so that a reader's conditions on them find indexes.
     """
     row, later = b.bookings, b.bookings.alias("later")
-    good = _is_good(row)
     superseded = (
         select(later.c.id)
         .where(later.c.booking_key == row.c.booking_key, later.c.revision > row.c.revision, _is_good(later))
@@ -51,22 +51,30 @@ def _bookings() -> Select[*tuple[Any, ...]]:
     wrong_key = row.c.refused_field == "booking_key"
     wrong_page = and_(row.c.refused_field == "page", row.c.refused != Reason.UNKNOWN_PAGE)
     told = (row.c.starts_at, row.c.ends_at, row.c.state, row.c.revision, row.c.booked_at)
-    return select(
+    beside = (
+        *(column for column in row.columns if column.name.startswith("effective_")),
+        *(row.c[name] for name in ("changed_by", "run_id", "checked_at", "refused", "refused_field", "blanked_at")),
+    )
+    others = select(
         row.c.id,
         case((wrong_key, null()), else_=row.c.booking_key).label("booking_key"),
         case((wrong_page, null()), else_=row.c.page).label("page"),
-        *(case((good, column), else_=null()).label(column.name) for column in told),
-        *(column for column in row.columns if column.name.startswith("effective_")),
-        *(row.c[name] for name in ("changed_by", "run_id", "checked_at", "refused", "refused_field", "blanked_at")),
-    ).where(or_(~good, ~superseded))
+        *(type_coerce(null(), column.type).label(column.name) for column in told),
+        *beside,
+    ).where(not_(_is_good(row)))
+    good = select(row.c.id, row.c.booking_key, row.c.page, *told, *beside).where(_is_good(row), ~superseded)
+    return union_all(others, good)
 
 
 #: Name of each view and the query that it stands for.
-VIEWS: dict[str, Select[*tuple[Any, ...]]] = {
+VIEWS: dict[str, Select[*tuple[Any, ...]] | CompoundSelect[Any]] = {
     "audit_runs": select(*_columns(t.runs), _actor.c.address.label("actor"))
     .select_from(t.runs)
     .join(_actor, _actor.c.id == t.runs.c.actor_id),
-    "audit_steps": select(*_columns(t.steps), t.runs.c.flow).select_from(t.steps).join(t.runs, t.runs.c.id == t.steps.c.run_id),
+    # Each step and change has a run; the join is an outer one, which databases leave out for readers who do not ask for `flow`.
+    "audit_steps": select(*_columns(t.steps), t.runs.c.flow)
+    .select_from(t.steps)
+    .outerjoin(t.runs, t.runs.c.id == t.steps.c.run_id),
     "audit_connections": select(*_columns(t.connections, "ca_pem"), _account.c.address.label("account"))
     .select_from(t.connections)
     .join(_account, _account.c.id == t.connections.c.owner_id),
@@ -96,7 +104,7 @@ VIEWS: dict[str, Select[*tuple[Any, ...]]] = {
     .join(_actor, _actor.c.id == t.credentials.c.actor_id),
     "audit_bookings": _bookings(),
     "audit_entries": _with_calendar(b.entries),
-    "audit_changes": _with_calendar(b.changes).add_columns(t.runs.c.flow).join(t.runs, t.runs.c.id == b.changes.c.run_id),
+    "audit_changes": _with_calendar(b.changes).add_columns(t.runs.c.flow).outerjoin(t.runs, t.runs.c.id == b.changes.c.run_id),
     "audit_requests": select(*_columns(t.requests), _account.c.address.label("connection"), _actor.c.address.label("actor"))
     .select_from(t.requests)
     .outerjoin(t.connections, t.connections.c.id == t.requests.c.connection_id)

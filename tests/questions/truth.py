@@ -63,9 +63,9 @@ class Truth:
                 told.append(Episode(at, run, answer.reason, good or at))
         return told
 
-    def _known(self, place: Place, at: datetime) -> bool:
+    def _known(self, place: Place, at: datetime, fresh_since: datetime) -> bool:
         told = self._episodes(place, at)
-        return bool(told) and told[-1].word is None and at - told[-1].answered_at <= MAX_AGE
+        return bool(told) and told[-1].word is None and told[-1].answered_at >= fresh_since
 
     def q1(self, values: Values) -> list[Row]:
         rows: list[Row] = []
@@ -80,9 +80,11 @@ class Truth:
     def q4(self, values: Values) -> list[Row]:
         rows: list[Row] = []
         for place in PLACES:
-            good = [at for at, _, _ in self._diary.good(place) if at <= values["at"]]
-            known = self._known(place, values["at"])
-            rows.append((*place, "known" if known else "not known", None if known else good[-1]))
+            known = self._known(place, values["at"], values["fresh_since"])
+            told = self._episodes(place, values["at"])
+            ends = [later.since for later in told[1:]] + [values["at"]]
+            good = [it.answered_at for it, end in zip(told, ends, strict=True) if it.word is None and end > values["from"]]
+            rows.append((*place, "known" if known else "not known", None if known or not good else good[-1]))
         return sorted(rows, key=lambda row: (row[2] == "known", row[:2]))
 
     def q5(self, values: Values) -> Iterator[Row]:
@@ -90,8 +92,7 @@ class Truth:
         while day < values["to"]:
             minutes = [(place, day + timedelta(minutes=minute)) for place in PLACES for minute in range(1440)]
             stood = [(place, at) for place, at in minutes if at >= world.MONDAY]
-            # Known until just before the half-hour is over: a minute later counts as its first moment.
-            known = sum(self._known(place, at) and self._known(place, at + timedelta(seconds=59)) for place, at in stood)
+            known = sum(self._known(place, at, at - MAX_AGE + timedelta(minutes=1)) for place, at in stood)
             yield day, len(PLACES), round(100 * known / len(stood), 1)
             day += timedelta(days=1)
 
@@ -100,7 +101,7 @@ class Truth:
         for place in PLACES:
             if place[0] == values["owner"]:
                 _, _, last = [it for it in self._diary.good(place) if it[0] <= values["at"]][-1]
-                word = "known" if self._known(place, values["at"]) else "not known"
+                word = "known" if self._known(place, values["at"], values["fresh_since"]) else "not known"
                 seen = ((it, count) for it, count in last.items() if it[1] > values["from"] and it[0] < values["to"])
                 rows += [(place[1], start, end, status, count, word) for (start, end, status), count in seen]
         return sorted(rows, key=lambda row: (row[1], row[2], row[0], row[3]))
@@ -111,7 +112,7 @@ class Truth:
             for start, end, _ in self._diary.good(place)[-1][2]:
                 for minute in range(int((end - start).total_seconds()) // 60):
                     at = start + timedelta(minutes=minute)
-                    if values["from"] <= at < values["to"]:
+                    if _in(at, values):
                         busy[place[0], (at - values["from"]).days // 7].add(at)
         for (owner, week), minutes in sorted(busy.items()):
             yield owner, values["from"] + timedelta(days=7 * week), round(len(minutes) / 60, 2)
@@ -119,7 +120,7 @@ class Truth:
     def q16(self, values: Values) -> list[Row]:
         rows = []
         for place in PLACES:
-            told = [it for it in self._episodes(place) if it.word and values["from"] <= it.since < values["to"]]
+            told = [it for it in self._episodes(place) if it.word and _in(it.since, values)]
             if told:
                 rows.append((*place, len(told), len({it.word for it in told}), told[-1].since))
         return sorted(rows, key=lambda row: (-row[2], row[:2]))
@@ -137,7 +138,7 @@ class Truth:
         last: dict[tuple[str, str], str] = {}
         for at, owner, need, verdict, reason in world.VERDICTS:
             before, last[owner, need] = last.get((owner, need)), verdict
-            if before is not None and values["from"] <= at < values["to"]:
+            if before not in {None, verdict} and _in(at, values):
                 yield at, owner, "", need, before, verdict, reason
 
     # -- runs
@@ -170,25 +171,27 @@ class Truth:
 
     def q12(self, values: Values) -> Iterator[Row]:
         for run, flow, at, status, reason in self._diary.runs:
-            if status in {RunStatus.REFUSED, RunStatus.CRASHED} and values["from"] <= at < values["to"]:
+            if status in {RunStatus.REFUSED, RunStatus.CRASHED} and _in(at, values):
                 yield run, flow, status, reason, "schedule", "scheduler@host", at, at
 
     def q13(self, values: Values) -> Iterator[Row]:
         for wanted in (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_FAILURES):
             found = [run for run, flow, at, status, _ in self._diary.runs if (flow, status) == ("harvest_busy_time", wanted)]
-            ids = [run for run in found if values["from"] <= self._runs[run][1] < values["to"]]
-            yield wanted, len(ids), sum(not self._written(run).total() for run in ids)
+            ids = [run for run in found if _in(self._runs[run][1], values)]
+            if ids:
+                yield wanted, len(ids), sum(not self._written(run).total() for run in ids)
 
     def q14(self, values: Values) -> Iterator[Row]:
         written = self._written(values["run"])
         for history, *place in sorted({key[:3] for key, count in written.items() if count}):
             yield history, *place, written[history, *place, "opened"], written[history, *place, "closed"]
 
-    def q15(self, _: Values) -> Iterator[Row]:
-        for flow, step in {it[:2] for it in self._diary.steps}:
-            took = sorted(it[2] for it in self._diary.steps if it[:2] == (flow, step))
-            failed = sum(it[:2] == (flow, step) and it[3] is Outcome.FAILED for it in self._diary.steps)
-            yield flow, step, len(took), failed, _share(took, 50), _share(took, 95), took[-1]
+    def q15(self, values: Values) -> Iterator[Row]:
+        found = [step for at, step in self._diary.steps if _in(at, values)]
+        for name in {it.step for it in found}:
+            took = sorted(it.duration_ms for it in found if it.step == name)
+            failed = sum(it.step == name and it.outcome is Outcome.FAILED for it in found)
+            yield name, len(took), failed, _share(took, 50), _share(took, 95), took[-1]
 
     # -- bookings
 
@@ -205,56 +208,72 @@ class Truth:
             rows.append((owner, "", it.kind, it.finished_at, it.window.start, did, "yes" if there else "no"))
         return rows
 
-    def q9(self, _: Values) -> Iterator[Row]:
+    def q9(self, values: Values) -> Iterator[Row]:
         for key, (_, state, reason) in pushes.TROUBLE.items():
             for owner in (ANA, BO):
                 last = [it for it in self._diary.pushed if (it.key, it.owner) == (key, owner)][-1]
-                yield key, owner, "", state, reason, last.window.start, last.finished_at
-        yield "BK-1012", None, None, None, None, pushes.slot(1012).start, world.hour(25, 15, 3)
+                if last.window.end > values["at"]:
+                    yield key, owner, "", state, reason, last.window.start, last.finished_at
+        if pushes.slot(1012).end > values["at"]:
+            yield "BK-1012", None, None, None, None, pushes.slot(1012).start, world.hour(25, 15, 3)
 
-    def q10(self, _: Values) -> Iterator[Row]:
+    def q10(self, values: Values) -> Iterator[Row]:
         newest = {it.key: it.revision for it in self._diary.pushed}
         for owner in (ANA, BO):
             took: dict[str, int] = {}
             for it in self._diary.pushed:
                 good = it.outcome is Outcome.APPLIED and it.kind is not ChangeKind.CANCEL and it.key != pushes.UNVERIFIED
-                if good and it.owner == owner and it.revision == newest[it.key]:
+                if good and _in(it.finished_at, values) and it.owner == owner and it.revision == newest[it.key]:
                     took.setdefault(it.key, int((it.finished_at - it.booked_at).total_seconds()))
             seconds = sorted(took.values())
             yield owner, "", len(seconds), _share(seconds, 50), _share(seconds, 95)
 
-    def q11(self, _: Values) -> Iterator[Row]:
-        start = pushes.slot(int(pushes.MOVED[3:])).start
-        yield pushes.MOVED, ANA, "", "moved_by_owner", start, start + pushes.MOVED_BY, "owner"
-        yield pushes.REMOVED, ANA, "", "removed_by_owner", pushes.slot(int(pushes.REMOVED[3:])).start, None, "guest"
+    def q11(self, values: Values) -> Iterator[Row]:
+        for key, state in ((pushes.MOVED, "moved_by_owner"), (pushes.REMOVED, "removed_by_owner")):
+            booked = pushes.slot(int(key[3:]))
+            if booked.overlaps(values["from"], values["to"]):
+                moved = key == pushes.MOVED
+                yield (
+                    key,
+                    ANA,
+                    "",
+                    state,
+                    booked.start,
+                    booked.start + pushes.MOVED_BY if moved else None,
+                    "owner" if moved else "guest",
+                )
 
-    def q17(self, _: Values) -> list[Row]:
+    def q17(self, values: Values) -> list[Row]:
         rows = []
         for owner in (ANA, BO):
-            took = sorted(
-                int((it.finished_at - it.intended_at).total_seconds()) for it in self._diary.pushed if it.owner == owner
-            )
+            done = [it for it in self._diary.pushed if it.owner == owner and _in(it.finished_at, values)]
+            took = sorted(int((it.finished_at - it.intended_at).total_seconds()) for it in done)
             rows.append((owner, "", len(took), _share(took, 50), took[-1]))
         return sorted(rows, key=lambda row: -row[3])
 
     # -- who did what
 
-    def q18(self, _: Values) -> Iterator[Row]:
+    def q18(self, values: Values) -> Iterator[Row]:
         refused = defaultdict(list)
         for at, by, actor, version, answer in world.LOGONS:
-            if answer is LogonAnswer.REFUSED:
+            if answer is LogonAnswer.REFUSED and _in(at, values):
                 refused[by, actor, version].append(at)
         for (by, actor, version), times in refused.items():
             yield CORPORATE, by, actor, version, Reason.LOGON_REFUSED, len(times), times[0], times[-1]
 
-    def q19(self, _: Values) -> Iterator[Row]:
+    def q19(self, values: Values) -> Iterator[Row]:
         (_, _), (at, version) = world.PASSWORDS
-        yield CORPORATE, version, ADMIN, at, None
+        if _in(at, values):
+            yield CORPORATE, version, ADMIN, at, None
 
-    def q20(self, _: Values) -> Iterator[Row]:
+    def q20(self, values: Values) -> Iterator[Row]:
         for (at, status), run in zip(world.RESYNCS, self._diary.resync_runs, strict=True):
-            done = at + timedelta(minutes=3) if status else None
-            yield at, ADMIN, CORPORATE, run, status, done
+            if _in(at, values):
+                yield at, ADMIN, CORPORATE, run, status, at + timedelta(minutes=3) if status else None
+
+
+def _in(at: datetime, values: Values) -> bool:
+    return bool(values["from"] <= at < values["to"])
 
 
 def _over(good: datetime | None, at: datetime) -> bool:

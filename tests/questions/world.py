@@ -64,12 +64,18 @@ SILENCES = (
 #: When no harvest ran, and when one was refused or crashed.
 OUTAGE = (hour(24, 2), hour(24, 4))
 BROKEN = {hour(23, 12): (RunStatus.REFUSED, Reason.BREAKER_OPEN), hour(24, 18): (RunStatus.CRASHED, None)}
-#: Verdicts as validations found them; the first gives all.
+#: Verdicts as validations found them: those of one instant in one transaction.
 VERDICTS = (
+    (hour(23, 8), BO, Need.READ, Verdict.GRANTED, None),
     (hour(23, 8), BO, Need.WRITE, Verdict.GRANTED, None),
     (hour(23, 8), DEE, Need.READ, Verdict.GRANTED, None),
-    (hour(24, 9), BO, Need.WRITE, Verdict.MISSING, Reason.NO_ACCESS),
+    (hour(24, 9), BO, Need.READ, Verdict.MISSING, Reason.NO_ACCESS),
+    (hour(24, 9), BO, Need.WRITE, Verdict.UNPROVEN, Reason.NOT_PROVEN),
+    (hour(24, 9), DEE, Need.READ, Verdict.UNREACHABLE, Reason.TIMED_OUT),
+    (hour(24, 10), BO, Need.READ, Verdict.MISSING, Reason.MAILBOX_NOT_FOUND),
+    (hour(24, 12), BO, Need.READ, Verdict.GRANTED, None),
     (hour(24, 12), BO, Need.WRITE, Verdict.GRANTED, None),
+    (hour(24, 12), DEE, Need.READ, Verdict.GRANTED, None),
     (hour(25, 10), DEE, Need.READ, Verdict.INSUFFICIENT, Reason.LEVEL_TOO_LOW),
 )
 LOGONS = (
@@ -88,7 +94,7 @@ class Diary:
 
     answers: dict[Place, list[tuple[datetime, int, BusyAnswer]]] = field(default_factory=dict)
     runs: list[tuple[int, str, datetime, RunStatus, Reason | None]] = field(default_factory=list)
-    steps: list[tuple[str, str, int, Outcome]] = field(default_factory=list)
+    steps: list[tuple[datetime, Attempt]] = field(default_factory=list)
     resync_runs: list[int | None] = field(default_factory=list)
     pushed: list[pushes.Pushed] = field(default_factory=list)
 
@@ -181,7 +187,7 @@ class World:
         now, calendars = self.clock.now(), list(self.calendars.values())
         took = 100 + 10 * failed + self._dice.randrange(50)
         step = Attempt("harvest_batch", "0", 1, Outcome.FAILED if failed > 1 else Outcome.APPLIED, took, len(calendars))
-        self.diary.steps.append((HARVEST, step.step, took, step.outcome))
+        self.diary.steps.append((now, step))
         reading = Reading(now, {self.calendars[place].id: answer for place, answer in answers.items()})
         with self.store.write() as unit:
             unit.runs.note(run, step, now)
@@ -198,15 +204,19 @@ class World:
         if not found:
             return
         run = self.open_run(VALIDATE)
-        for _, owner, need, verdict, reason in found:
-            calendar = self.calendars[owner, ""]
-            level = required_level(need, calendar.kind)
-            observed = PermissionLevel.EDITOR if verdict is Verdict.GRANTED else PermissionLevel.NONE
-            conclusion = Conclusion(verdict, Evidence.FOLDER_RIGHTS, observed, reason)
-            with self.store.write() as unit:
-                before = unit.permissions.current().get((calendar.id, need))
+        with self.store.write() as unit:
+            for _, owner, need, verdict, reason in found:
+                calendar = self.calendars[owner, ""]
+                observed = PermissionLevel.EDITOR if verdict is Verdict.GRANTED else PermissionLevel.NONE
                 unit.permissions.replace(
-                    self._connection, calendar.id, need, level, conclusion, before=before, run_id=run, instant=unit.instant
+                    self._connection,
+                    calendar.id,
+                    need,
+                    required_level(need, calendar.kind),
+                    Conclusion(verdict, Evidence.FOLDER_RIGHTS, observed, reason),
+                    before=unit.permissions.current().get((calendar.id, need)),
+                    run_id=run,
+                    instant=unit.instant,
                 )
         self.end_run(run, VALIDATE, RunStatus.COMPLETED)
 

@@ -1,7 +1,7 @@
 """The twenty questions: each gives the truth on both databases, to a reader who may see the views alone."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from psycopg.sql import SQL, Identifier
@@ -23,17 +23,36 @@ def asked(number, **values):
     return pytest.param(number, values, id=f"{number}-{'-'.join(map(str, values.values())) or 'as written'}")
 
 
+def a_day(question):
+    """A narrower span than the document asks with: a day of what is looked at."""
+    first = hour(30, 0) + timedelta(days=2) if question.number == 11 else hour(24, 0)
+    return {"from": first, "to": first + timedelta(days=7 if question.number == 7 else 1)}
+
+
 #: Questions that are asked otherwise, too: the truth must not hang on what the document happens to ask.
 OTHERWISE = [
+    *(asked(it.number, **a_day(it)) for it in QUESTIONS.values() if it.values.keys() >= {"from", "to"}),
+    *(
+        asked(number, **{"from": first, "to": last})
+        for first, last in ((hour(23, 0), hour(23, 12)), (hour(25, 0), hour(26, 0)))
+        for number in (3, 12, 13, 15, 16, 18, 19, 20)
+    ),
+    *(asked(number, **{"from": hour(23, 0), "to": hour(24, 0)}) for number in (10, 17)),
+    asked(4, **{"from": hour(24, 12, 40)}),
+    asked(4, at=hour(24, 9, 10), fresh_since=hour(24, 8, 10)),
     asked(1, at=hour(25, 21, 10), fresh_since=hour(25, 20, 40)),
     asked(4, **{"from": hour(24, 0)}, at=hour(24, 3, 10), fresh_since=hour(24, 2, 40)),
     asked(4, **{"from": hour(24, 0)}, at=hour(24, 9, 40), fresh_since=hour(24, 9, 10)),
     asked(6, at=hour(23, 20, 10), fresh_since=hour(23, 19, 40)),
     asked(6, owner=DEE, at=hour(25, 15, 10), fresh_since=hour(25, 14, 40), to=hour(29, 0)),
+    asked(6, at=hour(24, 3, 10), fresh_since=hour(24, 2, 40)),
+    asked(6, at=hour(24, 9, 10), fresh_since=hour(24, 8, 10)),
     asked(8, at=hour(24, 16)),
+    asked(8, booking_key="BK-1004", at=hour(25, 8)),
     asked(8, booking_key="BK-1004", at=hour(25, 12)),
     asked(8, booking_key="BK-1003", at=hour(25, 12)),
     asked(8, booking_key="BK-1005", at=hour(25, 12)),
+    asked(9, at=hour(30, 0) + timedelta(days=5)),
     asked(14, run=1),
     asked(14, run=2),
     asked(14, run=60),
