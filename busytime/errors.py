@@ -258,6 +258,16 @@ class RestoredDatabaseError(UnsafePlanError):
     default_reason = Reason.DATABASE_RESTORED
 
 
+class RunsAtWorkError(UnsafePlanError):
+    """Runs are at work on the tables that were to be upgraded; nothing was changed."""
+
+    default_reason = Reason.AT_WORK_ELSEWHERE
+
+
+class UpgradeFailedError(FatalError):
+    """An upgrade of the tables broke off; the database is as it was."""
+
+
 class LockLostError(FatalError):
     """Another run took over this work while this process was frozen; nothing was written."""
 

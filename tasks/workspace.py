@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 
+from busytime import __version__
 from busytime.claiming import Desk
 from busytime.connecting import open_secret
 from busytime.errors import ConfigurationError, NoConnectionError, Reason
@@ -26,10 +27,11 @@ from busytime.ports import CalendarGateway, Clock, RequestGuard, ServerFinder
 from busytime.probing import check_may_send, note_refusal, probe
 from busytime.signing_in import LockoutPolicy, Uptime
 from busytime.store.connections import StoredConnection
-from busytime.store.database import check_version, current_version, open_engine, upgrade
+from busytime.store.database import Upgrade, check_version, current_version, open_engine, upgrade
 from busytime.store.locks import SILENT_HOLDER, this_boot
 from busytime.store.permit_book import StoredPermitBook
 from busytime.store.unit_of_work import Store
+from busytime.store.versions import UPGRADED
 from busytime.vault import Vault
 from config.settings import Settings, load_settings
 from tasks.keys import load_keys
@@ -55,10 +57,11 @@ class SystemClock:
 
 @dataclass
 class Workspace:
-    """An opened home: settings, database and vault, and the gateways opened so far."""
+    """An opened home: settings, database and vault, what was done to its tables, and the gateways opened so far."""
 
     settings: Settings
     desk: Desk
+    upgrade: Upgrade | None = None
     _gateways: dict[tuple[int, int | None], CalendarGateway] = field(default_factory=dict)
     _opened: list[CalendarGateway] = field(default_factory=list)
     _lines: dict[int, PermitLine] = field(default_factory=dict)
@@ -181,6 +184,8 @@ def open_workspace(settings: Settings | None = None, clock: Clock | None = None,
     Raises:
         ConfigurationError: The home or the database cannot be used; or it is older or newer than the code.
         KeyMissingError: The key is missing, cannot be trusted, or is not this database's.
+        RunsAtWorkError: The tables cannot be upgraded now.
+        UpgradeFailedError: They could not be upgraded, and are as they were.
     """
     settings = settings or load_settings()
     clock = clock or SystemClock()
@@ -188,25 +193,34 @@ def open_workspace(settings: Settings | None = None, clock: Clock | None = None,
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"BUSYTIME_HOME {settings.home} cannot be made: {error.strerror}.") from None
-    return Workspace(settings, _open_desk(settings, clock, upgrading=upgrading))
+    return _open(settings, clock, upgrading=upgrading)
 
 
-def _open_desk(settings: Settings, clock: Clock, *, upgrading: bool) -> Desk:
+def _open(settings: Settings, clock: Clock, *, upgrading: bool) -> Workspace:
     with ExitStack() as on_error:
         engine = open_engine(settings.database_address)
         on_error.callback(engine.dispose)
         with _alone(settings):
             version = current_version(engine)
             vault = Vault(load_keys(settings, making=version is None), reload=partial(load_keys, settings))
-            if version is None or upgrading:
-                upgrade(engine)
+            done = upgrade(engine, clock.now()) if version is None or upgrading else None
         check_version(engine)
         store = Store(engine, vault, clock)
         store.make_installation()
         store.audit_key  # noqa: B018 -- proves now, not in the middle of a run, that the key is this database's
         on_error.pop_all()
     policy = LockoutPolicy(settings.lockout_threshold, settings.lockout_window)
-    return Desk(store, vault, clock, policy, f"{_user()}@{platform.node()}".lower())
+    desk = Desk(store, vault, clock, policy, f"{_user()}@{platform.node()}".lower())
+    if done is not None and done.before not in {None, done.after}:
+        _note_upgrade(desk, done)
+    return Workspace(settings, desk, done)
+
+
+def _note_upgrade(desk: Desk, done: Upgrade) -> None:
+    """Write down who upgraded the tables and by which busytime: an older one names it to whom it refuses."""
+    with desk.store.write() as unit:
+        actor_id = unit.owners.id(desk.actor)
+    desk.store.append_event(UPGRADED, actor_id, {"from": done.before, "to": done.after, "code_version": __version__})
 
 
 def _user() -> str:

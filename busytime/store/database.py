@@ -6,7 +6,9 @@ of failing halfway with "database is locked".
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from busytime import __version__
 from busytime.errors import ConfigurationError
+from busytime.store.backups import remove_older
+from busytime.store.upgrading import protected
+from busytime.store.versions import fitting_version
 
 BUSY_TIMEOUT_SECONDS = 60
 #: Number of PostgreSQL's lock for upgrades; any that no other program uses.
@@ -87,6 +93,11 @@ def translated() -> Iterator[None]:
     except DBAPIError as error:
         if not error.connection_invalidated and type(error.orig).__name__ not in _UNUSABLE:
             raise
+        if getattr(error.orig, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+            raise ConfigurationError(
+                f"Another process has been writing into the database for {BUSY_TIMEOUT_SECONDS} seconds, perhaps a long "
+                "`busytime db upgrade`. Wait for it, and run the command again."
+            ) from None
         first_line = str(error.orig).strip().splitlines()[0] if error.orig else "no connection"
         raise ConfigurationError(
             f"The database cannot be used: {first_line}. Check BUSYTIME_DATABASE_URL and BUSYTIME_HOME; "
@@ -115,7 +126,7 @@ def head_version() -> str:
 def current_version(engine: Engine) -> str | None:
     """Return the version of the tables in the database; ``None`` for an empty one."""
     with translated(), engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return _version(connection)
 
 
 def check_version(engine: Engine) -> None:
@@ -124,31 +135,76 @@ def check_version(engine: Engine) -> None:
     Raises:
         ConfigurationError: It says what to run or to install.
     """
-    current, head = current_version(engine), head_version()
-    _refuse_newer(current)
-    if current != head:
-        raise ConfigurationError(
-            f"The database has version {current or 'none'} of the tables, this busytime needs {head}: run `busytime db upgrade`."
-        )
+    with translated(), engine.connect() as connection:
+        check_tables(connection)
 
 
-def _refuse_newer(current: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
-    if current is not None and current not in known:
-        raise ConfigurationError(
-            f"The database has version {current} of the tables; this busytime knows them up to {head_version()}: "
-            "install a newer busytime."
-        )
-
-
-def upgrade(engine: Engine) -> None:
-    """Bring the tables to the newest version, in one transaction; several machines may do so at once.
+def check_tables(connection: Connection) -> None:
+    """Refuse tables that are older or newer than the code, as a transaction sees them.
 
     Raises:
-        ConfigurationError: The database is newer than the code.
+        ConfigurationError: It says what to run or to install.
     """
-    with translated(), engine.connect().execution_options(writer=True) as connection, connection.begin():
+    current, head = _version(connection), head_version()
+    if current == head:
+        return
+    _refuse_newer(connection, current)
+    raise ConfigurationError(
+        f"The database has version {current or 'none'} of the tables, this busytime needs {head}: run `busytime db upgrade`."
+    )
+
+
+def _version(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _refuse_newer(connection: Connection, current: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    if current is None or current in known:
+        return
+    fitting = fitting_version(connection, current)
+    raise ConfigurationError(
+        f"The database has version {current} of the tables; this busytime, {__version__}, knows them up to {head_version()}: "
+        f"install {f'busytime {fitting} or newer' if fitting else 'a newer busytime'}."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """What an upgrade did.
+
+    Args:
+        before: Version of the tables before it; ``None`` for an empty database.
+        after: Their version now; the same where nothing was to be done.
+        backup: The copy from before it; ``None`` where none was made.
+    """
+
+    before: str | None
+    after: str
+    backup: Path | None = None
+
+
+def upgrade(engine: Engine, now: datetime | None = None) -> Upgrade:
+    """Bring the tables to the newest version, in one transaction; of several machines that do so at once one does the work.
+
+    Args:
+        engine: The database.
+        now: The present instant; default: the machine's clock.
+
+    Raises:
+        ConfigurationError: The database is newer than the code, or no copy of it could be made.
+        RunsAtWorkError: Runs are at work.
+        UpgradeFailedError: It failed, and the database is as it was.
+    """
+    with translated(), engine.connect().execution_options(writer=True, durable=True) as connection, connection.begin():
         if connection.dialect.name == "postgresql":  # on SQLite the writing transaction itself is the lock
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")
-        _refuse_newer(MigrationContext.configure(connection).get_current_revision())
-        command.upgrade(alembic_config(connection), "head")
+        current, head = _version(connection), head_version()
+        _refuse_newer(connection, current)
+        if current == head:
+            return Upgrade(head, head)
+        with nullcontext() if current is None else protected(connection, current, head, now) as backup:
+            command.upgrade(alembic_config(connection), "head")
+    if backup is not None:
+        remove_older(backup)
+    return Upgrade(current, head, backup)

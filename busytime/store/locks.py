@@ -161,6 +161,12 @@ class LockRepository:
             self._connection.execute(delete(locks).where(locks.c.run_id.in_(dead)))
         return dead
 
+    def runs_at_work(self, process: Process, now: datetime) -> list[int]:
+        """Return the runs whose process lives and holds anything; of the tables it needs only what they had from the first."""
+        columns = (locks.c.name, locks.c.run_id, locks.c.host, locks.c.process_id, locks.c.process_started, locks.c.heartbeat_at)
+        rows = self._connection.execute(select(*columns)).all()
+        return sorted({row.run_id for row in rows if self._is_held(row, process, now)})
+
     def has_living_run(self, run_id: int, process: Process, now: datetime) -> bool:
         """Tell whether a run's process lives and holds a lock."""
         rows = self._connection.execute(select(locks).where(locks.c.run_id == run_id))

@@ -11,7 +11,7 @@ from busytime import __version__
 from busytime.bookings import ChangeKind, ChangeResult
 from busytime.errors import Reason
 from busytime.model import Outcome, RunStatus, Trigger, Window
-from busytime.store.database import head_version
+from busytime.store.database import check_tables, head_version
 from busytime.store.tables import owners, runs, steps
 from busytime.store.tables_booking import changes
 
@@ -59,7 +59,11 @@ class RunRepository:
         window: Window | None = None,
         prefect_id: str | None = None,
     ) -> int:
-        """Note that a run has started, and return its id."""
+        """Note that a run has started, and return its id.
+
+        Raises:
+            ConfigurationError: The tables have been upgraded since this process looked at them.
+        """
         statement = insert(runs).values(
             flow=flow,
             trigger=trigger,
@@ -73,7 +77,10 @@ class RunRepository:
             schema_version=head_version(),
             prefect_flow_run_id=prefect_id,
         )
-        return int(self._connection.execute(statement.returning(runs.c.id)).scalar_one())
+        run_id = int(self._connection.execute(statement.returning(runs.c.id)).scalar_one())
+        # Only now, because that waits for an upgrade that is at work: what it leaves may not be what this code knows.
+        check_tables(self._connection)
+        return run_id
 
     def close(
         self,

@@ -188,7 +188,9 @@ def test_an_older_database_is_refused_until_it_is_upgraded(used):
         return Result(done.returncode, done.stdout, done.stderr)
 
     refused(newer("status"), 2, "busytime db upgrade")
-    assert newer("db", "upgrade", "--json").ended(0).json == {"schema_version": "later"}
+    upgraded = newer("db", "upgrade", "--json").ended(0).json
+    backup = str(used.path / "busytime.db.before-later")
+    assert upgraded == {"schema_version": "later", "upgraded_from": head_version(), "backup": backup}
     newer("roster", "list").ended(0)
     refused(used.call("status"), 2, "install a newer busytime")
 

@@ -6,15 +6,18 @@ from contextlib import closing
 
 import psycopg
 import pytest
+from alembic import command
 from sqlalchemy import select
 
 from busytime.model import ConnectionMode, Endpoint, Trigger
 from busytime.permissions import Conclusion, Need, PermissionLevel
 from busytime.roster import Roster, RosterCalendar
-from busytime.store.database import open_engine, upgrade
+from busytime.store import database
+from busytime.store.database import head_version, open_engine, upgrade
 from busytime.store.entry_book import StoredEntryBook
 from busytime.store.unit_of_work import Store
 from busytime.vault import MasterKey, Vault
+from tests.integration.store.old_versions import MIGRATION, fill, walk
 from tests.integration.store.push_steps import make_page
 from tests.unit.moments import HandClock
 
@@ -95,6 +98,41 @@ def empty_engine(make_url):
     engine = open_engine(make_url(empty=True))
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def at_version(empty_engine):
+    """A populated database at a version."""
+
+    def at(version):
+        walk(empty_engine, command.upgrade, version)
+        fill(empty_engine)
+        return empty_engine
+
+    return at
+
+
+@pytest.fixture
+def later(tmp_path, monkeypatch):
+    """Let this busytime have one more migration."""
+    folder = tmp_path / "later"
+    real, head = database.alembic_config, head_version()
+
+    def config(connection=None):
+        made = real(connection)
+        made.set_main_option("path_separator", "newline")
+        made.set_main_option("version_locations", f"{database._MIGRATIONS / 'versions'}\n{folder}")
+        return made
+
+    def write(*statements, revision="7777"):
+        folder.mkdir(exist_ok=True)
+        (folder / "later.py").write_text(MIGRATION.format(revision=revision, head=head, statements="\n    ".join(statements)))
+        monkeypatch.setattr(database, "alembic_config", config)
+        head_version.cache_clear()
+
+    yield write
+    monkeypatch.undo()
+    head_version.cache_clear()
 
 
 @pytest.fixture

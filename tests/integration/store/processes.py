@@ -52,6 +52,10 @@ class Process:
         self._process.kill()
         os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
 
+    def status(self):
+        """How it ended, once it has."""
+        return self._process.wait(timeout=PATIENCE_SECONDS)
+
     def bury(self):
         if self._process.poll() is None:
             self._process.kill()
