@@ -28,12 +28,14 @@ QUIET_SETTINGS = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
 }
 _SERVER_ONLY = {
     "PREFECT_UI_ENABLED": "false",
-    "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT__SERVER_FINAL": "1",
 }
+#: Without its schedules and clean-ups; the vacuum of old flow runs is one of these.
+_NO_SERVICES = {"PREFECT__SERVER_EPHEMERAL": "1"}
 
 
 class PrefectServerError(FatalError):
@@ -41,13 +43,14 @@ class PrefectServerError(FatalError):
 
 
 @contextmanager
-def prefect_server(home: Path) -> Iterator[str]:
+def prefect_server(home: Path, *, services: bool = False) -> Iterator[str]:
     """Give this process and its children a Prefect server, and yield the address of its API.
 
     A server that the user has named by `PREFECT_API_URL` is used as it is. Must be entered before Prefect is imported.
 
     Args:
         home: Directory of Prefect's data.
+        services: Start all its services, too; as soon as it is up it then removes its own flow runs that are old.
 
     Raises:
         PrefectServerError: The server did not start.
@@ -64,7 +67,7 @@ def prefect_server(home: Path) -> Iterator[str]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=os.environ | _SERVER_ONLY,
+            env=os.environ | _SERVER_ONLY | ({} if services else _NO_SERVICES),
             text=True,
             start_new_session=True,  # Ctrl-C goes to the parent alone, which then ends the server
         )

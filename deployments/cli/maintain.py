@@ -23,7 +23,7 @@ def maintain(as_json: JsonOption = False) -> None:
     Example: busytime maintain
     """
     with waiting("Removing what is old ...", quiet=as_json):
-        outcome = run_flow("maintain", MaintenanceOutcome)
+        outcome = run_flow("maintain", MaintenanceOutcome, services=True)
     tell_outcome(outcome, "maintenance", _as_object, _show, as_json=as_json)
 
 

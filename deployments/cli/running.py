@@ -47,19 +47,20 @@ class UnexpectedEndError(FatalError):
     """A flow ended without an outcome."""
 
 
-def run_flow(name: str, outcome: type[T], **parameters: Any) -> T:
+def run_flow(name: str, outcome: type[T], *, services: bool = False, **parameters: Any) -> T:
     """Run a flow, and return its outcome.
 
     Args:
         name: Name of the flow and of its file.
         outcome: What it ends with.
+        services: Whether a Prefect server that is started for it is to look after its own tables, too.
         parameters: What it takes.
 
     Raises:
         BusyTimeError: The flow could not start, or ended without an outcome.
     """
     home = workspace().settings.home / "prefect"
-    with prefect_server(home):
+    with prefect_server(home, services=services):
         # Only now: Prefect reads its settings when it is imported.
         flow = getattr(importlib.import_module(f"flows.{name}"), name)
         state = _run(flow, parameters, home)
