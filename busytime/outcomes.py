@@ -55,7 +55,7 @@ class HarvestOutcome:
     """What a harvest came to.
 
     Args:
-        run_id: The run.
+        run_id: The run; ``None`` where nothing but a look was asked for.
         status: How it ended.
         result: Its batches, added up.
         entries: What became of the entries that were read back.
@@ -63,7 +63,7 @@ class HarvestOutcome:
         message: What the first error said, for a person.
     """
 
-    run_id: int
+    run_id: int | None
     status: RunStatus
     result: BatchResult = field(default_factory=BatchResult)
     entries: EntriesRead = field(default_factory=EntriesRead)
@@ -88,14 +88,14 @@ class ValidationOutcome:
     """What a validation came to.
 
     Args:
-        run_id: The run.
+        run_id: The run; ``None`` where nothing but a look was asked for.
         status: How it ended.
         findings: One for each calendar and need.
         reason: Why it was refused or failed.
         message: What the first error said, for a person.
     """
 
-    run_id: int
+    run_id: int | None
     status: RunStatus
     findings: tuple[Finding, ...] = ()
     reason: Reason | None = None
@@ -154,7 +154,7 @@ class PushOutcome:
     """What a push came to.
 
     Args:
-        run_id: The run.
+        run_id: The run; ``None`` where nothing but a look was asked for.
         status: How it ended.
         changes: How each change ended, with its calendar, in the plan's order.
         refused_pages: Pages that the gate refused.
@@ -162,7 +162,7 @@ class PushOutcome:
         message: What the first error said, for a person.
     """
 
-    run_id: int
+    run_id: int | None
     status: RunStatus
     changes: tuple[tuple[ChangeResult, Calendar], ...] = ()
     refused_pages: tuple[RefusedPage, ...] = ()

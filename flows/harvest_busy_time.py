@@ -1,59 +1,57 @@
 """The harvest: lock, probe, batches, and a final state that names the calendars without an answer."""
 
-from datetime import datetime
-
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from busytime.errors import ConfigurationError
 from busytime.harvesting import BatchResult
-from busytime.model import RunStatus, Trigger, Window, harvest_window
+from busytime.model import RunStatus, Window, harvest_window
 from busytime.outcomes import EntriesRead, HarvestOutcome, judge_harvest
 from flows.fan_out import RUNNER, log_on, named_state, spread
+from flows.options import HarvestOptions, WindowOptions
 from tasks.harvest import harvest_batch, list_batches, tell_unread
 from tasks.read_back import follow_owners, list_entries_to_read_back, read_back_batch
 from tasks.runs import close_run, closed_on_error, open_run
+from tasks.scopes import choose_scope, foresee
 from tasks.workspace import workspace
 
 _NAMED_FAILURES = 10
 
 
+_DEFAULT = HarvestOptions()
+
+
 @flow(name="harvest_busy_time", task_runner=RUNNER)
-def harvest_busy_time(
-    window_from: datetime | None = None,
-    window_to: datetime | None = None,
-    trigger: Trigger = Trigger.MANUAL,
-    connection_ids: list[int] | None = None,
-) -> State[HarvestOutcome]:
-    """Read everybody's busy time once, and write what changed; or only through some connections."""
-    window = choose_window(window_from, window_to)
-    run = open_run("harvest_busy_time", trigger, window, connection_ids=connection_ids)
+def harvest_busy_time(options: HarvestOptions = _DEFAULT) -> State[HarvestOutcome]:
+    """Read everybody's busy time once, and write what changed; or only of some."""
+    scope = choose_scope(options.connections, options.owners, options.pages)
+    window = choose_window(options.window)
+    if options.dry_run:
+        return final_state(HarvestOutcome(None, RunStatus.COMPLETED, message=foresee(scope, "read")))
+    run = open_run("harvest_busy_time", options.trigger, window, scope=scope)
     if not run.locks:
         return final_state(HarvestOutcome(run.run_id, RunStatus.SKIPPED))
     with closed_on_error(run):
         good, fates = log_on(run, run.locks)
-        batches = list_batches(run, window, good)
+        batches = list_batches(run, window, good, scope)
         results = spread(harvest_batch, batches, fates)
-        entries = spread(read_back_batch, list_entries_to_read_back(run, window, good), fates)
+        entries = spread(read_back_batch, list_entries_to_read_back(run, window, good, scope), fates)
         entries.append(follow_owners(run))
-        results.append(tell_unread(window, fates, batches, results, unserved=connection_ids is None))
+        results.append(tell_unread(window, fates, batches, results, scope))
         outcome = judge_harvest(run.run_id, list(fates.values()), results, entries)
         close_run(run, outcome.status, outcome.reason, outcome.counts)
     return final_state(outcome)
 
 
-def choose_window(window_from: datetime | None, window_to: datetime | None) -> Window:
+def choose_window(asked: WindowOptions | None) -> Window:
     """Return the window of a run: the regular one, or the one that was asked for.
 
     Raises:
-        ConfigurationError: Only one end was given, or they are no window.
+        ConfigurationError: It is no window.
     """
-    if window_from is None and window_to is None:
-        office = workspace()
-        return harvest_window(office.clock.now(), office.settings.horizon_days)
-    if window_from is None or window_to is None:
-        raise ConfigurationError("A window has two ends: give both --from and --to, or none.")
-    return Window(window_from, window_to)
+    if asked is not None:
+        return asked.as_window()
+    office = workspace()
+    return harvest_window(office.clock.now(), office.settings.horizon_days)
 
 
 def final_state(outcome: HarvestOutcome) -> State[HarvestOutcome]:

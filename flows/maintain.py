@@ -4,16 +4,19 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from busytime.maintaining import MaintenanceOutcome, OldRows
-from busytime.model import RunStatus, Trigger
+from busytime.model import RunStatus
 from flows.fan_out import named_state
+from flows.options import MaintainOptions
 from tasks.maintain import blank_bookings, remove_old
 from tasks.runs import close_run, closed_on_error, open_house_run
 
+_DEFAULT = MaintainOptions()
+
 
 @flow(name="maintain")
-def maintain(trigger: Trigger = Trigger.MANUAL) -> State[MaintenanceOutcome]:
+def maintain(options: MaintainOptions = _DEFAULT) -> State[MaintenanceOutcome]:
     """Take out of the tables what has stood in them long enough; daily."""
-    run = open_house_run("maintain", trigger)
+    run = open_house_run("maintain", options.trigger)
     if not run.locks:
         skipped = MaintenanceOutcome(run.run_id, RunStatus.SKIPPED)
         return named_state(skipped.status, "another maintenance is at work", skipped)

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 
 from prefect import flow
+from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 
 from busytime.errors import BusyTimeError, FatalError, NoConnectionError, UnsafePlanError
-from busytime.model import Trigger
+from busytime.model import RunStatus
 from busytime.outcomes import PushOutcome, judge_push
 from busytime.planning import Plan
 from flows.fan_out import RUNNER, Fates, log_on, named_state, spread
+from flows.options import PushOptions
 from tasks.push import (
+    ForeseenPush,
     OwnerBatch,
     PreparedPush,
+    foresee_push,
     leave_owners,
     list_unvalidated,
     name_calendars,
@@ -21,21 +25,22 @@ from tasks.push import (
     release_validation,
 )
 from tasks.runs import OpenRun, close_run, closed_on_error, open_run
+from tasks.scopes import choose_scope
 from tasks.validate import validate_batch
+
+_DEFAULT = PushOptions()
 
 
 @flow(name="push_bookings", task_runner=RUNNER)
-def push_bookings(
-    force: Sequence[str] = (),
-    backfill: bool = False,  # noqa: FBT001, FBT002 -- a form's field on Prefect's page
-    trigger: Trigger = Trigger.MANUAL,
-    connection_ids: list[int] | None = None,
-) -> State[PushOutcome]:
-    """Bring the entries in all calendars, or in those that some connections serve, to where their bookings want them."""
-    run = open_run("push_bookings", trigger, alone=False, connection_ids=connection_ids)
+def push_bookings(options: PushOptions = _DEFAULT) -> State[PushOutcome]:
+    """Bring the entries in all calendars, or in some, to where their bookings want them."""
+    scope = choose_scope(options.connections, options.owners, options.pages)
+    if options.dry_run:
+        return show_plan(foresee_push(options.force_pages, scope, backfill=options.backfill))
+    run = open_run("push_bookings", options.trigger, alone=False, scope=scope)
     with closed_on_error(run):
         try:
-            outcome = carry_out(run, plan_push(run, tuple(force), backfill=backfill).through(connection_ids))
+            outcome = carry_out(run, plan_push(run, options.force_pages, scope, backfill=options.backfill))
         except UnsafePlanError as error:  # the database was restored: nothing was planned, and nothing sent
             outcome = judge_push(run.run_id, Plan(), {}, [], [error])
         close_run(run, outcome.status, outcome.reason, outcome.counts)
@@ -63,6 +68,17 @@ def push_wave(batches: Sequence[OwnerBatch], fates: Fates) -> list[object]:
     left = [(batch, lost[batch.connection_id]) for batch in batches if batch.connection_id in lost]
     left += [(batch, it) for batch, it in zip(alive, pushed, strict=True) if isinstance(it, FatalError)]
     return pushed + ([leave_owners(left)] if left else [])
+
+
+def show_plan(planned: ForeseenPush) -> State[PushOutcome]:
+    """Show on Prefect's page what a push would do."""
+    rows = [{"booking": it.booking_key, "calendar": it.calendar, "change": it.change} for it in planned.changes]
+    message = f"{len(rows)} changes planned; nothing was sent or written"
+    if planned.refused_pages:
+        message += f"; the gate would refuse {', '.join(planned.refused_pages)}"
+    if rows:
+        create_table_artifact(rows, key="push-plan", description=message)
+    return named_state(RunStatus.COMPLETED, message, PushOutcome(None, RunStatus.COMPLETED, (), message=message))
 
 
 def describe(outcome: PushOutcome) -> str:

@@ -8,28 +8,32 @@ from prefect.client.schemas.objects import State
 
 from busytime.model import RunStatus, Trigger
 from busytime.resyncing import Part, ResyncOutcome, as_part, describe, judge_adoption, judge_resync
+from busytime.scope import Scope
 from flows.fan_out import RUNNER, log_on, named_state, spread
 from flows.harvest_busy_time import harvest_busy_time
+from flows.options import HarvestOptions, PushOptions, ResyncOptions, ScopeOptions, ValidateOptions
 from flows.push_bookings import push_bookings
 from flows.validate_delegation import validate_delegation
 from tasks.adopt import adopt_batch, end_adoption, list_adoption_batches
 from tasks.resync import await_end, end_requests, list_asked, look_again, take_requests
 from tasks.runs import HeldLock, OpenRun, close_run, closed_on_error, open_run
+from tasks.workspace import workspace
 
 #: First who may do what, then what is read, then what is written into what was read.
-_PARTS: tuple[tuple[str, Flow[..., Any]], ...] = (
-    ("validate", validate_delegation),
-    ("harvest", harvest_busy_time),
-    ("push", push_bookings),
+_PARTS: tuple[tuple[str, Flow[..., Any], type[ScopeOptions]], ...] = (
+    ("validate", validate_delegation, ValidateOptions),
+    ("harvest", harvest_busy_time, HarvestOptions),
+    ("push", push_bookings, PushOptions),
 )
+_DEFAULT = ResyncOptions()
 
 
 @flow(name="resync_connection", task_runner=RUNNER)
-def resync_connection(trigger: Trigger = Trigger.REQUEST, adopt: bool = False) -> State[ResyncOutcome]:  # noqa: FBT001, FBT002 -- a form's field on Prefect's page
+def resync_connection(options: ResyncOptions = _DEFAULT) -> State[ResyncOutcome]:
     """Do the re-syncs that are asked for in the database; or take over what the calendars hold after it was restored."""
-    if adopt:
-        return take_over(trigger)
-    run = begin(trigger)
+    if options.adopt:
+        return take_over(options.trigger)
+    run = begin(options.trigger)
     if run is None:
         return named_state(RunStatus.COMPLETED, "nothing is asked for", ResyncOutcome(None, RunStatus.COMPLETED))
     if not run.locks:
@@ -39,8 +43,8 @@ def resync_connection(trigger: Trigger = Trigger.REQUEST, adopt: bool = False) -
         if missed is None:  # another run did it between two looks
             close_run(run, RunStatus.SKIPPED, None, {})
             return _skipped(run)
-        ids = [lock.connection_id for lock in run.locks]
-        parts = [carry_out(name, part, trigger, ids) for name, part in _PARTS]
+        emails = tuple(workspace().connection(lock.connection_id).email for lock in run.locks)
+        parts = [carry_out(name, part, kind(trigger=options.trigger, connections=emails)) for name, part, kind in _PARTS]
         outcome = judge_resync(run.run_id, missed, look_again(run, missed), parts)
         publish(outcome)
         end_requests(run)
@@ -58,27 +62,27 @@ def begin(trigger: Trigger) -> OpenRun | None:
         ids = list_asked()
         if not ids:
             return None
-        run = open_run("resync_connection", trigger, connection_ids=ids)
+        run = open_run("resync_connection", trigger, scope=Scope(frozenset(ids)))
         if run.locks or not again:
             break
         await_end("resync_connection")
     return run
 
 
-def carry_out(name: str, part: Flow[..., Any], trigger: Trigger, connection_ids: list[int]) -> Part:
+def carry_out(name: str, part: Flow[..., Any], options: ScopeOptions) -> Part:
     """Run one part; where another run of it is at work, wait for its end, and do it all the same.
 
     That run may have begun with the old password.
     """
-    ended = _run(part, trigger, connection_ids)
+    ended = _run(part, options)
     if getattr(ended, "status", None) is RunStatus.SKIPPED:
         await_end(part.name)
-        ended = _run(part, trigger, connection_ids)
+        ended = _run(part, options)
     return as_part(name, ended)
 
 
-def _run(part: Any, trigger: Trigger, connection_ids: list[int]) -> object:
-    state: State[Any] = part(trigger=trigger, connection_ids=connection_ids, return_state=True)
+def _run(part: Any, options: ScopeOptions) -> object:
+    state: State[Any] = part(options, return_state=True)
     ended: object = state.result(raise_on_failure=False)
     return ended
 

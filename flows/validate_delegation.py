@@ -4,31 +4,35 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 
-from busytime.model import RunStatus, Trigger
+from busytime.model import RunStatus
 from busytime.outcomes import ValidationOutcome, judge_validation
 from busytime.verdicts import Finding
 from flows.fan_out import RUNNER, log_on, named_state, spread
+from flows.options import ValidateOptions
 from tasks.runs import close_run, closed_on_error, open_run
+from tasks.scopes import choose_scope, foresee
 from tasks.validate import list_unserved_findings, list_validation_batches, validate_batch
 
 _NAMED = 10
 
 
+_DEFAULT = ValidateOptions()
+
+
 @flow(name="validate_delegation", task_runner=RUNNER)
-def validate_delegation(
-    probe_write: bool = False,  # noqa: FBT001, FBT002 -- a form's field on Prefect's page
-    trigger: Trigger = Trigger.MANUAL,
-    connection_ids: list[int] | None = None,
-) -> State[ValidationOutcome]:
-    """Check what the connections, or some of them, may do in every calendar of the roster."""
-    run = open_run("validate_delegation", trigger, connection_ids=connection_ids)
+def validate_delegation(options: ValidateOptions = _DEFAULT) -> State[ValidationOutcome]:
+    """Check what the connections may do in every calendar of the roster, or in some."""
+    scope = choose_scope(options.connections, options.owners, options.pages)
+    if options.dry_run:
+        return final_state(ValidationOutcome(None, RunStatus.COMPLETED, message=foresee(scope, "validated")))
+    run = open_run("validate_delegation", options.trigger, scope=scope)
     if not run.locks:
         return final_state(ValidationOutcome(run.run_id, RunStatus.SKIPPED))
     with closed_on_error(run):
         good, fates = log_on(run, run.locks)
-        batches = list_validation_batches(run, good, probe_write=probe_write)
+        batches = list_validation_batches(run, good, scope, probe_write=options.probe_write)
         steps = spread(validate_batch, batches, fates)
-        steps += [list_unserved_findings()] if connection_ids is None else []
+        steps.append(list_unserved_findings(scope))
         outcome = judge_validation(run.run_id, list(fates.values()), steps)
         publish(outcome)
         close_run(run, outcome.status, outcome.reason, outcome.counts)

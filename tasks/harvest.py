@@ -14,6 +14,7 @@ from busytime.errors import BusyTimeError, FatalError, Reason
 from busytime.harvesting import BatchResult, FailedCalendar, record_batch
 from busytime.model import Calendar, Unanswered, Window
 from busytime.reading import Reading, read_batch
+from busytime.scope import Scope
 from tasks.runs import HeldLock, OpenRun, Part
 from tasks.steps import RETRIED, Step, is_last_word, patient
 from tasks.workspace import Workspace, workspace
@@ -33,8 +34,8 @@ class Batch(Part):
 
 
 @task(name="list_batches", cache_policy=NO_CACHE)
-def list_batches(run: OpenRun, window: Window, locks: Sequence[HeldLock]) -> list[Batch]:
-    """Cut the calendars of the connections that answered into batches.
+def list_batches(run: OpenRun, window: Window, locks: Sequence[HeldLock], scope: Scope) -> list[Batch]:
+    """Cut the calendars of the connections that answered, as far as they belong to the scope, into batches.
 
     Calendars that gave no answer last time come last, among themselves: an ill mailbox then costs only its like.
     """
@@ -43,7 +44,7 @@ def list_batches(run: OpenRun, window: Window, locks: Sequence[HeldLock]) -> lis
     groups: list[tuple[HeldLock, list[Calendar]]] = []
     with office.store.read() as unit:
         for lock in locks:
-            calendars = unit.roster.calendars(connection_id=lock.connection_id)
+            calendars = scope.only(unit.roster.calendars(connection_id=lock.connection_id))
             failing = unit.busy_time.failing([calendar.id for calendar in calendars])
             groups += [(lock, group) for group in _grouped(calendars, failing)]
     parts = [(lock, group[start : start + size]) for lock, group in groups for start in range(0, len(group), size)]
@@ -63,7 +64,7 @@ def _grouped(calendars: Sequence[Calendar], failing: frozenset[int]) -> list[lis
 
 @task(name="tell_unread", cache_policy=NO_CACHE)
 def tell_unread(
-    window: Window, fates: Mapping[int, object], batches: Sequence[Batch], results: Sequence[object], *, unserved: bool
+    window: Window, fates: Mapping[int, object], batches: Sequence[Batch], results: Sequence[object], scope: Scope
 ) -> BatchResult:
     """Name the calendars that no batch has read, because their connection could not go on, or because they have none.
 
@@ -74,15 +75,17 @@ def tell_unread(
         fates: What became of each connection.
         batches: What was to be read.
         results: What each batch came to.
-        unserved: Whether to name those that no connection serves, too.
+        scope: What was to be read at all.
     """
     office = workspace()
     read = {key for batch, it in zip(batches, results, strict=True) if isinstance(it, BatchResult) for key in batch.calendar_ids}
     lost = {connection_id: it.reason for connection_id, it in fates.items() if isinstance(it, BusyTimeError)}
     with office.store.read() as unit:
-        missed = dict.fromkeys(unit.roster.unserved(), Reason.NO_CONNECTION) if unserved else {}
+        unserved = scope.only(unit.roster.unserved()) if scope.connects(None) else []
+        missed = dict.fromkeys(unserved, Reason.NO_CONNECTION)
         for connection_id, reason in lost.items():
-            missed |= {it: reason for it in unit.roster.calendars(connection_id=connection_id) if it.id not in read}
+            served = scope.only(unit.roster.calendars(connection_id=connection_id))
+            missed |= {it: reason for it in served if it.id not in read}
         coverage = unit.busy_time.coverage([it.id for it in missed])
     now, max_age = office.clock.now(), office.settings.max_age
     known = sum(not unknown_parts(coverage.get(it.id, ()), window, now, max_age) for it in missed)

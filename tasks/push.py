@@ -1,7 +1,7 @@
 """The steps of a push, each retryable: it begins with what is stored, so that a write step may run again."""
 
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -10,7 +10,7 @@ from typing import TypeVar
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from busytime.bookings import ChangeResult, EntryState
+from busytime.bookings import ChangeKind, ChangeResult, EntryState
 from busytime.errors import BusyTimeError, FatalError, LockLostError, NoConnectionError, RestoredDatabaseError
 from busytime.model import Calendar, Outcome, Role
 from busytime.outcomes import LOGON_REASONS, OwnerPush
@@ -19,6 +19,7 @@ from busytime.planning import Plan, PlannedChange, make_plan
 from busytime.ports import CalendarGateway
 from busytime.push_desk import PushDesk
 from busytime.pushing import give_up, push_calendar
+from busytime.scope import Scope
 from busytime.store.connections import StoredConnection
 from busytime.store.entry_book import StoredEntryBook
 from busytime.store.permissions import StoredVerdict
@@ -70,20 +71,11 @@ class PreparedPush:
         """Both waves."""
         return self.main + self.additional
 
-    def through(self, connection_ids: Collection[int] | None) -> "PreparedPush":
-        """Leave to later pushes what goes through other connections; ``None`` leaves nothing."""
-        if connection_ids is None:
-            return self
-        main, additional = (
-            tuple(batch for batch in wave if batch.connection_id in connection_ids) for wave in (self.main, self.additional)
-        )
-        return PreparedPush(self.plan, main, additional)
-
 
 # Its result holds what guests wrote, which Prefect keeps nowhere, whatever its settings say.
 @task(name="plan_push", cache_policy=NO_CACHE, persist_result=False)
-def plan_push(run: OpenRun, forced_pages: Sequence[str], *, backfill: bool) -> PreparedPush:
-    """Plan, let the gate look, and store what is wanted.
+def plan_push(run: OpenRun, forced_pages: Sequence[str], scope: Scope, *, backfill: bool) -> PreparedPush:
+    """Plan, let the gate look, and store what is wanted; what the scope leaves out waits for a later push.
 
     Raises:
         RestoredDatabaseError: The database was restored; nothing may be written.
@@ -96,11 +88,14 @@ def plan_push(run: OpenRun, forced_pages: Sequence[str], *, backfill: bool) -> P
     book.save([replace(entry, state=EntryState.ORPHANED) for entry in plan.orphans])
     first = [change for change in plan.changes if change.role is not Role.ADDITIONAL]
     second = [change for change in plan.changes if change.role is Role.ADDITIONAL]
-    return PreparedPush(plan, *(_batches(office, run.run_id, part, backfill=backfill) for part in (first, second)))
+    return PreparedPush(plan, *(_batches(office, run.run_id, part, scope, backfill=backfill) for part in (first, second)))
 
 
-def _batches(office: Workspace, run_id: int, changes: Sequence[PlannedChange], *, backfill: bool) -> tuple[OwnerBatch, ...]:
-    calendars, serving = _calendars(office, changes)
+def _batches(
+    office: Workspace, run_id: int, planned: Sequence[PlannedChange], scope: Scope, *, backfill: bool
+) -> tuple[OwnerBatch, ...]:
+    calendars, serving = _calendars(office, planned)
+    changes = _chosen(planned, calendars, serving, scope)
 
     def place(change: PlannedChange) -> tuple[int, str]:
         return serving.get(change.calendar_id) or 0, calendars[change.calendar_id].owner
@@ -110,9 +105,48 @@ def _batches(office: Workspace, run_id: int, changes: Sequence[PlannedChange], *
     return tuple(OwnerBatch(run_id, connection_id, owner, tuple(part), backfill) for (connection_id, owner), part in groups)
 
 
+def _chosen(
+    changes: Sequence[PlannedChange], calendars: Mapping[int, Calendar], serving: Mapping[int, int | None], scope: Scope
+) -> list[PlannedChange]:
+    return [it for it in changes if scope.connects(serving.get(it.calendar_id)) and scope.includes(calendars[it.calendar_id])]
+
+
 def _calendars(office: Workspace, changes: Sequence[PlannedChange]) -> tuple[dict[int, Calendar], Mapping[int, int | None]]:
     with office.store.read() as unit:
         return {it.id: it for it in unit.roster.by_id({change.calendar_id for change in changes})}, unit.roster.serving()
+
+
+@dataclass(frozen=True, slots=True)
+class ForeseenChange:
+    """A change that a push would make, without what guests wrote."""
+
+    booking_key: str
+    calendar: str
+    change: ChangeKind
+
+
+@dataclass(frozen=True, slots=True)
+class ForeseenPush:
+    """What a push would do, and the pages that the gate would refuse."""
+
+    changes: tuple[ForeseenChange, ...]
+    refused_pages: tuple[str, ...]
+
+
+@task(name="foresee_push", cache_policy=NO_CACHE)
+def foresee_push(forced_pages: Sequence[str], scope: Scope, *, backfill: bool) -> ForeseenPush:
+    """Plan, and write nothing.
+
+    Raises:
+        RestoredDatabaseError: The database was restored; a push would do nothing.
+    """
+    office = workspace()
+    check_not_restored(office)
+    plan = make_plan(open_book(office, None, backfill=backfill).snapshot(), forced_pages=forced_pages)
+    calendars, serving = _calendars(office, plan.changes)
+    chosen = _chosen(plan.changes, calendars, serving, scope)
+    foreseen = tuple(ForeseenChange(it.booking.key, calendars[it.calendar_id].label, it.kind) for it in chosen)
+    return ForeseenPush(foreseen, tuple(it.page for it in plan.refused_pages))
 
 
 @task(name="push_owner", **RETRIED)

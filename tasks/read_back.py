@@ -13,6 +13,7 @@ from busytime.model import Window
 from busytime.outcomes import EntriesRead
 from busytime.owner_changes import read_entries_back
 from busytime.planning import FollowedChange, plan_following
+from busytime.scope import Scope
 from busytime.store.entry_book import StoredEntryBook
 from tasks.books import open_book
 from tasks.push import open_desk
@@ -37,15 +38,16 @@ class ReadBackBatch(Part):
 
 
 @task(name="list_entries_to_read_back", cache_policy=NO_CACHE)
-def list_entries_to_read_back(run: OpenRun, window: Window, locks: Sequence[HeldLock]) -> list[ReadBackBatch]:
+def list_entries_to_read_back(run: OpenRun, window: Window, locks: Sequence[HeldLock], scope: Scope) -> list[ReadBackBatch]:
     """Cut the entries in the window that were not verified within the hour into batches of calendars."""
     office = workspace()
     batches: list[ReadBackBatch] = []
     with office.store.read() as unit:
         for lock in locks:
             due = unit.entries.to_read_back(lock.connection_id, window, office.clock.now() - _VERIFIED_FOR)
+            chosen = {it.id for it in scope.only(unit.roster.by_id({entry.calendar_id for entry in due}))}
             calendars: dict[int, list[Entry]] = {}
-            for entry in due:
+            for entry in (it for it in due if it.calendar_id in chosen):
                 calendars.setdefault(entry.calendar_id, []).append(entry)
             groups = [tuple(entries) for entries in calendars.values()]
             for start in range(0, len(groups), _CALENDARS_A_BATCH):

@@ -1,7 +1,7 @@
 """Opening and closing a run: the row that says it works, and the locks that let it work alone."""
 
 import gc
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from busytime.errors import BusyTimeError, NoConnectionError, Reason, UnsafePlanError
 from busytime.model import RunStatus, Trigger, Window
+from busytime.scope import EVERYTHING, Scope
 from busytime.store.unit_of_work import UnitOfWork
 from tasks.stopping import STOPPING
 from tasks.workspace import Workspace, workspace
@@ -64,7 +65,7 @@ def open_run(
     window: Window | None = None,
     *,
     alone: bool = True,
-    connection_ids: Collection[int] | None = None,
+    scope: Scope = EVERYTHING,
 ) -> OpenRun:
     """Note that a run has started and take its locks; the run of a dead holder is closed as crashed.
 
@@ -74,7 +75,7 @@ def open_run(
         window: What it reads.
         alone: Whether it needs each connection for itself; a run that gets none is noted as skipped. Otherwise its locks
             only show that it lives, and any number of runs have theirs.
-        connection_ids: Connections that it works through; ``None`` for all.
+        scope: What it works on.
 
     Raises:
         NoConnectionError: There is nothing to work through; that is noted too.
@@ -86,7 +87,7 @@ def open_run(
     gc.freeze()
     with office.store.write() as unit:
         # One transaction: a process that dies here leaves either nothing, or a run with the locks that give it away.
-        run = _open(office, unit, flow, trigger, window, alone=alone, connection_ids=connection_ids)
+        run = _open(office, unit, flow, trigger, window, alone=alone, scope=scope)
     if run is None:
         raise NoConnectionError("No mailbox is connected yet: run `busytime connect EMAIL`.")
     return run
@@ -129,15 +130,15 @@ def _open(
     window: Window | None,
     *,
     alone: bool,
-    connection_ids: Collection[int] | None,
+    scope: Scope,
 ) -> OpenRun | None:
     if not alone:
         # Nobody else wants the lock of such a run, so somebody has to look which of their holders are dead.
         office.store.sweep_locks(unit, f"{flow}:%:run-%")
-    connections = [it for it in unit.connections.all_open() if connection_ids is None or it.id in connection_ids]
+    connections = [it for it in unit.connections.all_open() if scope.connects(it.id)]
     now = office.clock.now()
     run_id = _note_start(office, unit, flow, trigger, window)
-    shard = "0" if alone else f"run-{run_id}"
+    shard = str(scope.shard or 0) if alone else f"run-{run_id}"
     taken = [_take(office, unit, f"{flow}:{it.id}:{shard}", run_id, it.id) for it in connections]
     run = OpenRun(run_id, tuple(lock for lock in taken if lock is not None))
     if not connections:

@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from busytime.coverage import CoverageChanges
 from busytime.errors import BusyTimeError, FatalError, Reason
 from busytime.permissions import Conclusion, Need, Verdict, required_level
+from busytime.scope import Scope
 from busytime.store.connections import StoredConnection
 from busytime.store.permissions import StoredVerdict
 from busytime.store.unit_of_work import UnitOfWork
@@ -35,7 +36,7 @@ class ValidationBatch(Part):
 
 
 @task(name="list_validation_batches", cache_policy=NO_CACHE)
-def list_validation_batches(run: OpenRun, locks: Sequence[HeldLock], *, probe_write: bool) -> list[ValidationBatch]:
+def list_validation_batches(run: OpenRun, locks: Sequence[HeldLock], scope: Scope, *, probe_write: bool) -> list[ValidationBatch]:
     """Cut the calendars of the connections that answered into batches; verdicts that nobody needs any more are closed."""
     office = workspace()
     batches: list[ValidationBatch] = []
@@ -49,7 +50,8 @@ def list_validation_batches(run: OpenRun, locks: Sequence[HeldLock], *, probe_wr
             idle = [it.id for place, it in stored.items() if place not in wanted]
             if idle:
                 unit.permissions.close(idle, run.run_id, unit.instant)
-        batches += cut_batches(run.run_id, lock, candidates, first=len(batches), probe_write=probe_write)
+        chosen = [it for it in candidates if scope.includes(it.calendar)]
+        batches += cut_batches(run.run_id, lock, chosen, first=len(batches), probe_write=probe_write)
     return batches
 
 
@@ -62,11 +64,12 @@ def cut_batches(
 
 
 @task(name="list_unserved_findings", cache_policy=NO_CACHE)
-def list_unserved_findings() -> list[Finding]:
+def list_unserved_findings(scope: Scope) -> list[Finding]:
     """Tell of the calendars that no connection serves that nobody can look at them; there is no verdict to be stored."""
     nobody = Conclusion(Verdict.UNREACHABLE, None, None, Reason.NO_CONNECTION)
     with workspace().store.read() as unit:
-        return [Finding(it, need, nobody, None) for it in unit.roster.candidates(None) for need in it.needs]
+        candidates = [it for it in unit.roster.candidates(None) if scope.connects(None) and scope.includes(it.calendar)]
+    return [Finding(it, need, nobody, None) for it in candidates for need in it.needs]
 
 
 @task(name="validate_batch", **RETRIED)

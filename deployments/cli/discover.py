@@ -15,6 +15,7 @@ from busytime.outcomes import DiscoveryOutcome
 from busytime.roster import CalendarRef, parse_address
 from deployments.cli.output import JsonOption, output, plain_table
 from deployments.cli.running import run_flow, tell_outcome, waiting
+from flows.options import DiscoverOptions
 from tasks.workspace import workspace
 
 _SAYS = {
@@ -39,7 +40,7 @@ def discover(
     """
     only = parse_address(owner) if owner else None
     with waiting("Looking for calendars ...", quiet=as_json):
-        outcome = run_flow("discover_calendars", DiscoveryOutcome, owner=only, accept_from=accept_from)
+        outcome = run_flow("discover_calendars", DiscoveryOutcome, DiscoverOptions(owner=only, accept_from=accept_from))
     if only is not None:
         outcome = replace(outcome, owners=tuple(it for it in outcome.owners if it.discovery.owner == only))
     if only is not None and outcome.status is RunStatus.COMPLETED and not outcome.owners:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from busytime.bookings import EntryState
-from busytime.errors import REASON_TEXTS
+from busytime.errors import REASON_TEXTS, ConfigurationError
 from busytime.model import RunStatus
 from busytime.outcomes import EntriesRead, HarvestOutcome
 from busytime.planning import GATE_SHARE
@@ -14,6 +14,7 @@ from deployments.cli.changes import as_refused
 from deployments.cli.output import JsonOption, output, plain_table, several, shown
 from deployments.cli.running import run_flow, tell_outcome, waiting
 from deployments.cli.times import parse_instant
+from flows.options import HarvestOptions, WindowOptions
 
 _SHOWN = 20
 #: What reading entries back found, in words; the colour says whether somebody has to look.
@@ -49,7 +50,15 @@ def run_harvest(start: datetime | None = None, end: datetime | None = None) -> H
     Raises:
         BusyTimeError: The flow could not start.
     """
-    return run_flow("harvest_busy_time", HarvestOutcome, window_from=start, window_to=end)
+    return run_flow("harvest_busy_time", HarvestOutcome, HarvestOptions(window=_window(start, end)))
+
+
+def _window(start: datetime | None, end: datetime | None) -> WindowOptions | None:
+    if start is None and end is None:
+        return None
+    if start is None or end is None:
+        raise ConfigurationError("A window has two ends: give both --from and --to, or none.")
+    return WindowOptions(start=start, end=end)
 
 
 def _as_object(outcome: HarvestOutcome) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 from busytime.maintaining import MaintenanceOutcome, OldRows
 from deployments.cli.output import JsonOption, output, several
 from deployments.cli.running import run_flow, tell_outcome, waiting
+from flows.options import MaintainOptions
 
 _ROWS = {
     OldRows.PERMISSIONS: "closed rows of permissions",
@@ -23,7 +24,7 @@ def maintain(as_json: JsonOption = False) -> None:
     Example: busytime maintain
     """
     with waiting("Removing what is old ...", quiet=as_json):
-        outcome = run_flow("maintain", MaintenanceOutcome, services=True)
+        outcome = run_flow("maintain", MaintenanceOutcome, MaintainOptions(), services=True)
     tell_outcome(outcome, "maintenance", _as_object, _show, as_json=as_json)
 
 

@@ -14,6 +14,7 @@ from deployments.cli.changes import as_change, as_refused, show_refused
 from deployments.cli.output import JsonOption, keep_names, output, plain_table, several, shown
 from deployments.cli.plan import show_plan
 from deployments.cli.running import run_flow, tell_outcome, waiting
+from flows.options import PushOptions
 from tasks.workspace import workspace
 
 _SHOWN = 20
@@ -93,7 +94,7 @@ def run_push(forced_pages: Sequence[str] = (), *, backfill: bool = False) -> Pus
     Raises:
         BusyTimeError: The flow could not start.
     """
-    return run_flow("push_bookings", PushOutcome, force=list(forced_pages), backfill=backfill)
+    return run_flow("push_bookings", PushOutcome, PushOptions(force_pages=tuple(forced_pages), backfill=backfill))
 
 
 def _known_pages(names: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ from busytime.store.connections import StoredConnection
 from deployments.cli.output import ExitStatus, JsonOption, finish, messages, print_json
 from deployments.cli.resync_report import as_object, show
 from deployments.cli.running import run_flow, tell_outcome, waiting
+from flows.options import ResyncOptions
 from tasks.workspace import workspace
 
 
@@ -45,7 +46,7 @@ def resync(
     connection = find_connection(workspace().desk, address)
     if adopt:
         with waiting("Searching the calendars for entries ...", quiet=as_json):
-            outcome = run_flow("resync_connection", ResyncOutcome, trigger=Trigger.MANUAL, adopt=True)
+            outcome = run_flow("resync_connection", ResyncOutcome, ResyncOptions(trigger=Trigger.MANUAL, adopt=True))
         tell_outcome(outcome, "re-sync", as_object, show, as_json=as_json)
     elif same_password:
         catch_up_again(connection, force=force, as_json=as_json)
@@ -84,7 +85,7 @@ def catch_up(email: str, trigger: Trigger, so_far: str, *, as_json: bool, told: 
     """
     try:
         with waiting("Reading and pushing what was missed ...", quiet=as_json):
-            outcome = run_flow("resync_connection", ResyncOutcome, trigger=trigger)
+            outcome = run_flow("resync_connection", ResyncOutcome, ResyncOptions(trigger=trigger))
     except (BusyTimeError, KeyboardInterrupt):
         text = f"{so_far}, but what was missed is not caught up. `busytime resync {email}` does it."
         messages().print(f"[yellow]{escape(text)}[/]", soft_wrap=True)

@@ -13,6 +13,7 @@ from busytime.errors import BusyTimeError, FatalError, Reason
 from busytime.model import RunStatus
 from deployments.cli.output import ExitStatus, exit_status_of_reason, finish, messages, output, print_json
 from deployments.prefect_server import PrefectServerError, prefect_server
+from flows.options import Options
 from tasks.workspace import workspace
 
 
@@ -47,14 +48,14 @@ class UnexpectedEndError(FatalError):
     """A flow ended without an outcome."""
 
 
-def run_flow(name: str, outcome: type[T], *, services: bool = False, **parameters: Any) -> T:
+def run_flow(name: str, outcome: type[T], options: Options, *, services: bool = False) -> T:
     """Run a flow, and return its outcome.
 
     Args:
         name: Name of the flow and of its file.
         outcome: What it ends with.
-        services: Whether a Prefect server that is started for it is to look after its own tables, too.
-        parameters: What it takes.
+        options: What is said to it.
+        services: Whether a server that is started for it also does its own work beside it.
 
     Raises:
         BusyTimeError: The flow could not start, or ended without an outcome.
@@ -63,7 +64,7 @@ def run_flow(name: str, outcome: type[T], *, services: bool = False, **parameter
     with prefect_server(home, services=services):
         # Only now: Prefect reads its settings when it is imported.
         flow = getattr(importlib.import_module(f"flows.{name}"), name)
-        state = _run(flow, parameters, home)
+        state = _run(flow, options, home)
         ended: object = state.result(raise_on_failure=False)
     if isinstance(ended, outcome):
         return ended
@@ -72,10 +73,10 @@ def run_flow(name: str, outcome: type[T], *, services: bool = False, **parameter
     raise UnexpectedEndError(f"The run ended as {state.name}; see Prefect's logs under {home}.")
 
 
-def _run(flow: Any, parameters: dict[str, Any], home: Path) -> Any:
+def _run(flow: Any, options: Options, home: Path) -> Any:
     """Run a flow to its final state; what its own steps raise is in that state, what comes out beside it is Prefect's."""
     try:
-        return flow(**parameters, return_state=True)
+        return flow(options, return_state=True)
     except Exception as error:  # noqa: BLE001 -- Prefect raises all kinds of things when its server is not there
         raise PrefectServerError(
             f"Prefect could not run the flow ({type(error).__name__}). Check that the server which PREFECT_API_URL names "

@@ -20,6 +20,7 @@ from busytime.verdicts import Finding
 from deployments.cli.files import write_whole
 from deployments.cli.output import ExitStatus, JsonOption, finish, messages, output, plain_table, print_json
 from deployments.cli.running import run_flow, tell_outcome, waiting
+from flows.options import ValidateOptions
 from tasks.workspace import Workspace, open_workspace, workspace
 
 _COLOURS = {
@@ -43,7 +44,7 @@ def validate(
     Example: busytime validate
     """
     with waiting("Validating delegation ...", quiet=as_json):
-        outcome = run_flow("validate_delegation", ValidationOutcome, probe_write=probe_write)
+        outcome = run_flow("validate_delegation", ValidationOutcome, ValidateOptions(probe_write=probe_write))
     grants = {id(finding): grant for finding, grant in zip(outcome.findings, _grants(outcome), strict=True)}
     tell_outcome(
         outcome,

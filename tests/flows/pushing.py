@@ -16,6 +16,7 @@ from busytime.bookings import Booking, BookingState
 from busytime.model import Window
 from busytime.outcomes import HarvestOutcome, PushOutcome
 from busytime.resyncing import ResyncOutcome
+from flows.options import HarvestOptions, Options, PushOptions, ResyncOptions
 from tests.flows.harness import Home, MovedClock, appointments
 from tests.sandbox_fixture import RunningSandbox
 
@@ -104,7 +105,7 @@ class Diary:
         """Push; an error that ends the flow is raised."""
         from flows.push_bookings import push_bookings
 
-        return Pushed(self._run(push_bookings, clock, parameters))
+        return Pushed(self._run(push_bookings, clock, PushOptions(**parameters)))
 
     def harvest(self, *, clock: MovedClock | None = None) -> HarvestOutcome:
         """Harvest so much later that entries are read back."""
@@ -113,17 +114,17 @@ class Diary:
         if clock is None:
             clock = MovedClock()
             clock.offset = LATER
-        return self._run(harvest_busy_time, clock, {})
+        return self._run(harvest_busy_time, clock, HarvestOptions())
 
     def resync(self) -> ResyncOutcome:
         """Take over what the calendars hold."""
         from flows.resync_connection import resync_connection
 
-        return self._run(resync_connection, None, {"adopt": True})
+        return self._run(resync_connection, None, ResyncOptions(adopt=True))
 
-    def _run(self, flow: Any, clock: MovedClock | None, parameters: dict[str, Any]) -> Any:
+    def _run(self, flow: Any, clock: MovedClock | None, options: Options) -> Any:
         with self.home.inside(clock):
-            ended = flow(**parameters, return_state=True).result(raise_on_failure=False)
+            ended = flow(options, return_state=True).result(raise_on_failure=False)
         if isinstance(ended, BaseException):
             raise ended
         return ended

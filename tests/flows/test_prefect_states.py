@@ -148,5 +148,5 @@ def test_flow_and_task_runs_carry_no_secret(home, exchange):
     flow_run, tasks = prefect_run(run_flow(home))
     shown = f"{flow_run.model_dump_json()} {[it.model_dump_json() for it in tasks]}"
     assert exchange.password not in shown
-    assert set(flow_run.parameters) == {"window_from", "window_to", "trigger", "connection_ids"}
+    assert set(flow_run.parameters) == {"options"}
     assert "BUSYTIME_KEY" not in os.environ

@@ -244,7 +244,7 @@ def test_page_that_loses_too_many_entries_is_refused_with_its_numbers_and_the_ot
     assert {change for place, change in pushed.changes.items() if place[1] == first} == {("cancel", "refused", "gate_closed")}
     assert (len(diary.ours(first)), len(diary.ours(second))) == (10, 6)
 
-    assert diary.push(force=["talk"]).status == DONE
+    assert diary.push(force_pages=("talk",)).status == DONE
     assert len(diary.ours(first)) == 7
 
 

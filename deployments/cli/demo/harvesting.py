@@ -45,7 +45,7 @@ def show_harvests(story: Story, office: Workspace, exchange: Sandbox, directory:
 
     changed = _change_two(exchange, owners)
     third = run_harvest()
-    seen = _owners_touched(office, third.run_id)
+    seen = _owners_touched(office, third.run_id or 0)
     story.tell("Two calendars changed", f"{_counts(third)}", good=seen == changed)
     story.add("exactly " + " and ".join(seen))
 
