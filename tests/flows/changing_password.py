@@ -90,7 +90,8 @@ class Change:
 
     def bring_back(self) -> Result:
         """Give the new password: the one command."""
-        return self.home.run("password", self.home.exchange.email, "--password-stdin", "--json", stdin=NEW_PASSWORD + "\n")
+        command = ("password", self.home.exchange.email, "--password-stdin", "--json")
+        return finished(self.home.start(*command, stdin=subprocess.PIPE), NEW_PASSWORD + "\n", 2 * _PATIENCE_SECONDS)
 
     def assert_all_is_back(self) -> None:
         """Check that every calendar is known, and every booking in its calendar, once."""
