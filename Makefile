@@ -49,8 +49,9 @@ bench: $(DEV_READY)  ## the benchmark tables
 	@$(BIN)/python -m tests.benchmarks
 	@$(BIN)/python -m tests.benchmarks.pushing
 
-proofs: $(DEV_READY)  ## the long proofs with real processes and signals
+proofs: $(DEV_READY)  ## the long proofs: real processes and signals, many examples
 	@$(BIN)/python -m pytest tests/proofs
+	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/property tests/integration/pushing tests/integration/log_on
 
 docs: $(DEV_READY)  ## make the data dictionary, dbt's sources and the answers to the questions anew
 	@$(BIN)/python -m busytime.store.dictionary docs/audit-tables.md

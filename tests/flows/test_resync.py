@@ -12,6 +12,7 @@ from busytime.connecting import find_connection
 from busytime.model import RequestKind, RunStatus, Trigger
 from busytime.renewing import renew
 from config.settings import load_settings
+from flows.options import ResyncOptions
 from tests.flows.harness import book, eventually
 from tests.flows.pushing import at, booked, booking_page
 
@@ -44,7 +45,7 @@ def resync(home, trigger=Trigger.REQUEST):
     from flows.resync_connection import resync_connection
 
     with home.inside():
-        ended = resync_connection(trigger=trigger, return_state=True).result(raise_on_failure=False)
+        ended = resync_connection(ResyncOptions(trigger=trigger), return_state=True).result(raise_on_failure=False)
     if isinstance(ended, BaseException):
         raise ended
     return ended
@@ -222,4 +223,4 @@ def _run_here(trigger):
     """Run the flow where this process sees the home already."""
     from flows.resync_connection import resync_connection
 
-    return resync_connection(trigger=trigger, return_state=True).result(raise_on_failure=False)
+    return resync_connection(ResyncOptions(trigger=trigger), return_state=True).result(raise_on_failure=False)

@@ -19,7 +19,7 @@ from tests.integration.log_on.offices import Offices
 WINDOW_SECONDS = 1800
 #: As long as an answer may take, and what the machine needs by itself.
 GRACE_SECONDS = 130
-EXAMPLES = {"dev": 10, "ci": 40}
+EXAMPLES = {"dev": 10, "ci": 15, "deep": 100}
 
 offices = st.integers(0, 1)
 passwords = st.sampled_from(["right", "wrong", "wrong", "earlier"])
