@@ -25,8 +25,9 @@ def blank_bookings(run: OpenRun) -> int:
     blanked = 0
     for start in range(0, len(over), BATCH_BOOKINGS):
         blanked += tables.blank(over[start : start + BATCH_BOOKINGS], before)
-    # What was written over still lies in SQLite's write-ahead log.
+    # What was written over still lies in SQLite's write-ahead log, and in copies that upgrades made.
     office.store.empty_log()
+    office.store.remove_copies(before)
     step.note()
     return blanked
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import sqlite3
 from contextlib import closing, suppress
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -74,11 +75,30 @@ def put_back(backup: Path) -> bool:
 
 def remove_older(backup: Path) -> None:
     """Remove the copies that earlier upgrades made; they hold what has been blanked or forgotten since."""
-    ours = re.compile(re.escape(_database_of(backup).name + _MARK) + rf"\d+({re.escape(_PART)})?")
-    for found in backup.parent.iterdir():
-        if found != backup and ours.fullmatch(found.name):
+    for found in _copies(_database_of(backup)):
+        if found != backup:
             with suppress(OSError):  # the upgrade is done all the same
                 _remove(found)
+
+
+def remove_copies(connection: Connection, before: datetime) -> None:
+    """Remove the copies that upgrades made before an instant.
+
+    Raises:
+        ConfigurationError: One cannot be removed.
+    """
+    database = _file_of(connection)
+    for found in _copies(database) if database is not None else ():
+        try:
+            if found.stat().st_mtime < before.timestamp():
+                _remove(found)
+        except OSError as error:
+            raise ConfigurationError(f"{found} is old and cannot be removed: {error.strerror}. Remove it.") from None
+
+
+def _copies(database: Path) -> list[Path]:
+    ours = re.compile(re.escape(database.name + _MARK) + rf"\d+({re.escape(_PART)})?")
+    return [found for found in database.parent.iterdir() if ours.fullmatch(found.name)]
 
 
 def _file_of(connection: Connection) -> Path | None:

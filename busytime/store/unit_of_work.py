@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from busytime.model import RunStatus
 from busytime.ports import Clock
+from busytime.store.backups import remove_copies
 from busytime.store.blanking import BlankingRepository
 from busytime.store.bookings import BookingRepository
 from busytime.store.busy_time import BusyTimeRepository
@@ -147,6 +148,11 @@ class Store:
             [(busy, *_)] = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
         return not busy
+
+    def remove_copies(self, before: datetime) -> None:
+        """Remove the copies that upgrades made of the database before an instant."""
+        with translated(), self._engine.connect() as connection:
+            remove_copies(connection, before)
 
     def make_installation(self) -> None:
         """Name this installation and make the audit chain's key, unless that is done."""

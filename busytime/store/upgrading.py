@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
 from busytime.errors import BusyTimeError, FatalError, RunsAtWorkError, UpgradeFailedError
 from busytime.store.backups import back_up, put_back
@@ -15,8 +15,8 @@ from busytime.store.tables import runs
 
 #: How long PostgreSQL waits for transactions that are at work on a table; whatever comes meanwhile waits behind the upgrade.
 _PATIENCE_SECONDS = 30
-#: PostgreSQL's words for tables that somebody else holds.
-_HELD = frozenset({"LockNotAvailable", "DeadlockDetected"})
+#: PostgreSQL's words for tables that somebody else holds, and for a role that may not change them.
+_HELD, _NOT_ALLOWED = frozenset({"LockNotAvailable", "DeadlockDetected"}), "InsufficientPrivilege"
 _AGAIN = "Let it end, or stop it, stop the scheduler, and run `busytime db upgrade` again. Nothing was changed."
 
 
@@ -48,6 +48,8 @@ def protected(connection: Connection, current: str, head: str, now: datetime | N
     except Exception as error:
         if (transaction := connection.get_transaction()) is not None:
             transaction.rollback()
+        if isinstance(error, DBAPIError) and type(error.orig).__name__ == _NOT_ALLOWED:
+            raise
         raise _told(error, current, head, backup) from error
 
 
@@ -67,7 +69,8 @@ def _told(error: Exception, current: str, head: str, backup: Path | None) -> Fat
     cause = error.orig if isinstance(error, DBAPIError) else None
     if type(cause).__name__ in _HELD:
         return RunsAtWorkError(f"Another program has been at work on the tables for {_PATIENCE_SECONDS} seconds. {_AGAIN}")
-    why = str(cause).strip().splitlines()[0] if cause else type(error).__name__
+    # What a migration itself says, or PostgreSQL of a value, may repeat what stands in a row.
+    why = str(cause).strip().splitlines()[0] if cause and not isinstance(error, DataError) else type(error).__name__
     failed = f"The upgrade of the tables from version {current} to {head} failed: {why}."
     if backup is None:
         return UpgradeFailedError(f"{failed} It was taken back: the database is as it was, at version {current}.")

@@ -1,8 +1,10 @@
 """Upgrades with data in the tables: from every version, back and forth, and what is left when one fails."""
 
+import os
 import sqlite3
 import stat
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,27 @@ def old(at_version):
 sqlite_only = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_value_that_the_database_repeats_is_not_told(at_version, later):
+    engine = at_version("head")
+    later("op.execute(\"SELECT CAST('secret' AS INTEGER)\")")
+    with pytest.raises(UpgradeFailedError, match="failed: DataError") as raised:
+        upgrade(engine)
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_who_may_not_change_the_tables_is_told_so(at_version, later):
+    engine = at_version("head")
+    later('op.execute("CREATE TABLE later (id INTEGER)")')
+    with engine.connect() as connection, connection.begin():
+        connection.exec_driver_sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO pg_monitor")
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("SET LOCAL ROLE pg_monitor"))
+    with pytest.raises(ConfigurationError, match="permission denied"):
+        upgrade(engine)
+    assert current_version(engine) == VERSIONS[-1]
+
+
 @sqlite_only
 def test_a_migration_that_commits_on_its_way_is_put_back(at_version, later):
     engine = at_version("head")
@@ -153,6 +176,17 @@ def test_a_later_upgrade_removes_the_copies_of_earlier_ones_and_nothing_else(old
     second = upgrade(old).backup
     assert (first.exists(), second.exists()) == (False, True)
     assert copies(old) == sorted([".before-7777", ".before-the-move", ".backup"])
+
+
+def test_copies_that_are_old_go(store, engine, backend):
+    moment = datetime(2026, 11, 1, tzinfo=UTC)
+    for version, age in (("0004", 1), ("0005", -1), ("the-move", 1)) if backend == "sqlite" else ():
+        copy = path_of(engine).with_name(f"{path_of(engine).name}.before-{version}")
+        copy.touch()
+        os.utime(copy, (moment.timestamp() - age,) * 2)
+    store.remove_copies(moment)
+    if backend == "sqlite":
+        assert [name for name in copies(engine) if "before" in name] == [".before-0005", ".before-the-move"]
 
 
 @sqlite_only
