@@ -48,6 +48,7 @@ check: lint types test  ## what CI runs
 bench: $(DEV_READY)  ## the benchmark tables
 	@$(BIN)/python -m tests.benchmarks
 	@$(BIN)/python -m tests.benchmarks.pushing
+	@$(BIN)/python -m tests.benchmarks.auditing
 
 proofs: $(DEV_READY)  ## the long proofs: real processes and signals, many examples
 	@$(BIN)/python -m pytest tests/proofs

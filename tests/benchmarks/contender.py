@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -80,3 +81,16 @@ def measure(calendars: int, work: Callable[[], Any], count: Callable[[Any], int]
 def count_busy(intervals: Iterable[tuple[datetime, datetime, str]], facts: Facts) -> int:
     """Count what a harvest stores: not the free ones, and not those that only touch the window's edge."""
     return sum(status != "Free" and start < facts.window_end and end > facts.window_start for start, end, status in intervals)
+
+
+def measure_rows(work: Callable[[], int]) -> None:
+    """Do the work once, and print how many rows it came to, how long it took, and the memory of this very process."""
+    base, started = _peak_mib(), perf_counter()
+    rows = work()
+    print(json.dumps({"rows": rows, "seconds": perf_counter() - started, "base_mib": base, "peak_mib": _peak_mib()}))
+
+
+def _peak_mib() -> float:
+    # The kernel's `ru_maxrss` begins with what the parent had.
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
