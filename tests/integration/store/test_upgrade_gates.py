@@ -97,10 +97,10 @@ def test_tables_that_another_program_holds_are_not_waited_for_without_end(engine
 def newer(store, engine, actor_id, clock, set_version):
     """A database that a later busytime has upgraded or worked with."""
 
-    def make(upgraded_by=None, ran=None):
-        details = {"from": "0001", "to": "9999", "code_version": upgraded_by}
+    def make(upgraded_by=None, ran=None, upgraded_to="9999"):
         if upgraded_by:
-            store.append_event(UPGRADED, actor_id, details if isinstance(upgraded_by, str) else {"to": 9999})
+            details = {"from": "0001", "to": upgraded_to, "code_version": upgraded_by}
+            store.append_event(UPGRADED, actor_id, details)
         if ran:
             with store.write() as unit:
                 unit.runs.open("harvest_busy_time", Trigger.MANUAL, actor_id, clock.now())
@@ -119,6 +119,7 @@ def newer(store, engine, actor_id, clock, set_version):
         ({"upgraded_by": "4.5.6"}, r"busytime 4\.5\.6 or newer"),
         ({"ran": "4.6.0rc1"}, r"busytime 4\.6\.0rc1 or newer"),
         ({"upgraded_by": "4.5.6", "ran": "4.6.0"}, r"busytime 4\.5\.6 or newer"),
+        ({"upgraded_by": "4.5.6", "upgraded_to": "8888", "ran": "4.6.0"}, r"busytime 4\.6\.0 or newer"),
         ({}, "a newer busytime"),
         ({"upgraded_by": "rm -rf", "ran": "<b>x</b>"}, "a newer busytime"),
         ({"upgraded_by": 7, "ran": "4" * 99}, "a newer busytime"),
