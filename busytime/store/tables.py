@@ -101,7 +101,12 @@ steps = Table(
     surrogate_key(),
     refers("run_id", "runs.id", "Run it belongs to."),
     Column("step", Text, nullable=False, comment="Name of the step."),
-    Column("target", Text, nullable=False, comment="What it worked on: a batch's number or a connection's id, never an address."),
+    Column(
+        "target",
+        Text,
+        nullable=False,
+        comment="What it worked on: a batch's number, a connection's id or a table's name, never an address.",
+    ),
     Column("attempt", Integer, nullable=False, comment="Number of the attempt, from 1."),
     *closed("outcome", Outcome, "How the attempt ended."),
     *closed("reason", Reason, "Why it failed.", nullable=True),

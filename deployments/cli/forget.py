@@ -19,7 +19,10 @@ from tasks.workspace import Workspace, open_workspace
 #: What holds addresses and lies elsewhere: where, and what becomes of it.
 NOT_REACHED = {
     "files": "advice, reports and exports that were written, and the roster's and bookings' own files: remove them by hand",
-    "backups": "backups of the databases: one that is restored knows the address again, so run this once more then",
+    "backups": (
+        "backups of the databases, and the copies that `busytime db upgrade` makes: one that is restored knows the address "
+        "again, so run this once more then"
+    ),
     "prefect_runs": (
         "messages, parameters and logs of Prefect's runs, which name calendars that could not be read: its server removes them "
         "with the runs, 90 days after these unless its settings say otherwise"
