@@ -43,6 +43,8 @@ def test_a_year_later_what_is_old_is_gone_and_what_holds_is_there(home, exchange
     book(exchange, owner, at(14))
     home.harvest().ended(0)
     desk.take(booking("B1", at(9)))
+    copy = home.path / "busytime.db.before-0005"  # as an upgrade leaves it
+    copy.write_text(TITLE)
     runs, current = count(home, "runs"), home.query("SELECT * FROM busy_intervals WHERE valid_to IS NULL")
     appended = whole(home)["events"]
     assert count(home, "busy_intervals") == 2
@@ -52,6 +54,7 @@ def test_a_year_later_what_is_old_is_gone_and_what_holds_is_there(home, exchange
         "blanked": 0,
         "removed": dict.fromkeys(OldRows, 0),
     }
+    assert copy.exists()
     clock.offset = timedelta(days=401)
     printed = home.call("maintain", "--json", clock=clock).ended(0).json
     assert printed["blanked"] == 1
