@@ -89,7 +89,7 @@ def ask(connection: Connection, question: Question) -> Asked:
     """Ask a question of the filled store, several times, and once more with its plan explained."""
     values = {name: (_GIVEN | _VALUES.get(question.number, {}))[name] for name in question.values} if question.values else {}
     if question.number == 6:
-        values |= {"from": NOW, "to": NOW + 14 * _DAY}
+        values |= {"from": values["at"], "to": NOW}
     seconds, rows = [], 0
     for _ in range(_ROUNDS):
         started = perf_counter()

@@ -30,7 +30,7 @@ _VALUES: Mapping[str, Any] = {
     "now": NOW,
     "intervals": 890,
     "episodes": 120,
-    "verdicts": 4,
+    "verdicts": 5,
     "bookings": 60_000,
     "harvests": YEAR // timedelta(minutes=5),
 }

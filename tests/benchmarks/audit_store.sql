@@ -53,9 +53,9 @@ INSERT INTO permissions (connection_id, calendar_id, need, required, observed, e
   SELECT 1, calendar, need, 'Editor', 'Editor', 'folder_rights', CASE WHEN n % 2 = 1 THEN 'granted' ELSE 'missing' END,
     CASE WHEN n % 2 = 0 THEN 'no_access' END, 1, opened,
     CASE WHEN n < :verdicts - calendar % 2 THEN 1 END,
-    CASE WHEN n < :verdicts - calendar % 2 THEN opened + interval '90 days' END
+    CASE WHEN n < :verdicts - calendar % 2 THEN opened + interval '80 days' END
   FROM (
-    SELECT calendar, n, :first + (n - 1) * interval '90 days' + calendar * interval '1 minute' AS opened
+    SELECT calendar, n, :first + (n - 1) * interval '80 days' + calendar * interval '1 minute' AS opened
     FROM generate_series(1, :calendars) AS calendar, generate_series(1, :verdicts) AS n
   ) AS them, (VALUES ('read'), ('write')) AS needs (need) WHERE n <= :verdicts - calendar % 2;
 

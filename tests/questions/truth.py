@@ -69,7 +69,7 @@ class Truth:
 
     def q1(self, values: Values) -> list[Row]:
         rows: list[Row] = []
-        for place in PLACES:
+        for place in _there(values["at"]):
             last = self._episodes(place)[-1]
             if last.word is not None:
                 rows.append((*place, last.word, None, last.since))
@@ -79,7 +79,7 @@ class Truth:
 
     def q4(self, values: Values) -> list[Row]:
         rows: list[Row] = []
-        for place in PLACES:
+        for place in _there(values["at"]):
             known = self._known(place, values["at"], values["fresh_since"])
             told = self._episodes(place, values["at"])
             ends = [later.since for later in told[1:]] + [values["at"]]
@@ -90,10 +90,10 @@ class Truth:
     def q5(self, values: Values) -> Iterator[Row]:
         day = values["from"]
         while day < values["to"]:
-            minutes = [(place, day + timedelta(minutes=minute)) for place in PLACES for minute in range(1440)]
-            stood = [(place, at) for place, at in minutes if at >= world.MONDAY]
+            minutes = (day + timedelta(minutes=minute) for minute in range(1440))
+            stood = [(place, at) for at in minutes if at >= world.MONDAY for place in _there(at)]
             known = sum(self._known(place, at, at - MAX_AGE + timedelta(minutes=1)) for place, at in stood)
-            yield day, len(PLACES), round(100 * known / len(stood), 1)
+            yield day, len({place for place, _ in stood}), round(100 * known / len(stood), 1)
             day += timedelta(days=1)
 
     def q6(self, values: Values) -> list[Row]:
@@ -270,6 +270,11 @@ class Truth:
         for (at, status), run in zip(world.RESYNCS, self._diary.resync_runs, strict=True):
             if _in(at, values):
                 yield at, ADMIN, CORPORATE, run, status, at + timedelta(minutes=3) if status else None
+
+
+def _there(at: datetime) -> list[Place]:
+    """Return the calendars that had not left the roster."""
+    return [place for place in PLACES if place not in world.RETIRED or at < world.RETIRED[place]]
 
 
 def _in(at: datetime, values: Values) -> bool:

@@ -43,9 +43,9 @@ from tests.unit.moments import MAX_AGE, MONDAY, HandClock
 EVERY, TICKS = timedelta(minutes=30), 120
 HARVEST, VALIDATE = "harvest_busy_time", "validate_delegation"
 CORPORATE, ADMIN, SCHEDULER = "busytime@corp.example", "admin@host", "scheduler@host"
-ANA, BO, CY, DEE = (f"{name}@corp.example" for name in ("ana", "bo", "cy", "dee"))
+ANA, BO, CY, DEE, ELI = (f"{name}@corp.example" for name in ("ana", "bo", "cy", "dee", "eli"))
 Place = tuple[str, str]
-PLACES: tuple[Place, ...] = ((ANA, ""), (BO, ""), (BO, "Projects"), (CY, ""), (DEE, ""))
+PLACES: tuple[Place, ...] = ((ANA, ""), (BO, ""), (BO, "Projects"), (CY, ""), (DEE, ""), (ELI, ""))
 
 
 def hour(day: int, hour_: int, minute: int = 0) -> datetime:
@@ -53,6 +53,8 @@ def hour(day: int, hour_: int, minute: int = 0) -> datetime:
     return MONDAY.replace(day=day, hour=hour_, minute=minute)
 
 
+#: Who left the roster, and when.
+RETIRED = {(ELI, ""): hour(24, 20, 10)}
 #: Who gives no answer, from when to when, and why.
 SILENCES = (
     ((BO, ""), hour(24, 9), hour(24, 11, 30), Reason.NO_ACCESS),
@@ -117,9 +119,7 @@ class World:
             endpoint = Endpoint(CORPORATE, "https://mail/EWS")
             now = self.clock.now()
             self._connection = unit.connections.open(self._actors[CORPORATE], endpoint, ConnectionMode.CORPORATE, now)
-            roster = Roster(tuple(RosterCalendar(*place) for place in PLACES), (make_page(),))
-            unit.roster.replace(roster, now)
-            self.calendars = {(it.owner, it.folder): it for it in unit.roster.calendars()}
+        self._take_roster()
 
     def play(self) -> Diary:
         """Let three days go by."""
@@ -130,7 +130,16 @@ class World:
             self._harvest()
             self._log_on()
             self._push()
+            self._leave()
         return self.diary
+
+    def _take_roster(self) -> None:
+        """Take in whoever has not left."""
+        now = self.clock.now()
+        there = tuple(RosterCalendar(*place) for place in PLACES if place not in RETIRED or now < RETIRED[place])
+        with self.store.write() as unit:
+            unit.roster.replace(Roster(there, (make_page(),)), now)
+            self.calendars = {(it.owner, it.folder): it for it in unit.roster.calendars()}
 
     def open_run(self, flow: str, trigger: Trigger = Trigger.SCHEDULE, actor: str = SCHEDULER) -> int:
         """Open a run; its end is told to `end_run`."""
@@ -175,7 +184,7 @@ class World:
         if now in BROKEN:
             self.end_run(run, HARVEST, *BROKEN[now])
             return
-        answers = {place: self._answer(place, now) for place in PLACES}
+        answers = {place: self._answer(place, now) for place in self.calendars}
         failed = sum(isinstance(answer, Unanswered) for answer in answers.values())
         status = RunStatus.COMPLETED_WITH_FAILURES if failed else RunStatus.COMPLETED
         result = self._record(run, answers, failed)
@@ -249,6 +258,12 @@ class World:
                 unit.requests.done(run, self.clock.now())
             self.end_run(run, "resync_connection", status)
         self.diary.resync_runs.append(run)
+
+    def _leave(self) -> None:
+        for left in RETIRED.values():
+            if self.clock.time <= left < self.clock.time + EVERY:
+                self.clock.time = left
+                self._take_roster()
 
     def _push(self) -> None:
         begun = self.clock.time
