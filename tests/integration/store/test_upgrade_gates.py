@@ -1,17 +1,21 @@
 """When tables are not upgraded: while somebody works with them, and when they are newer than the code."""
 
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 from sqlalchemy import text
 
 from busytime.errors import ConfigurationError, RunsAtWorkError
 from busytime.model import Trigger
-from busytime.store import upgrading
-from busytime.store.database import check_version, current_version, upgrade
+from busytime.store import database, upgrading
+from busytime.store.database import check_version, current_version, open_engine, upgrade
 from busytime.store.reading_views import open_reader
+from busytime.store.unit_of_work import Store
 from busytime.store.upgrading import protected
 from busytime.store.versions import UPGRADED
+from busytime.vault import Vault
 from tests.integration.store.old_versions import VERSIONS
 from tests.integration.store.processes import PATIENCE_SECONDS, running
 
@@ -91,6 +95,18 @@ def test_tables_that_another_program_holds_are_not_waited_for_without_end(engine
             upgrade(engine)
     assert current_version(engine) == before
     assert upgrade(engine).after == "7777"
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("work", [upgrade, Store.make_installation], ids=["upgrade", "command"])
+def test_who_waits_too_long_for_another_writer_is_told_to_wait(url, key, clock, monkeypatch, work):
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 0.2)
+    engine = open_engine(url)
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ConfigurationError, match=r"Another process has been writing .* Wait for it"):
+            work(engine if work is upgrade else Store(engine, Vault([key]), clock))
+    engine.dispose()
 
 
 @pytest.fixture
