@@ -62,7 +62,12 @@ class CoverageChanges:
 
 
 def after_answer(
-    rows: Sequence[CoverageRow], window: Window, answer: Unanswered | None, asked_at: datetime, max_age: timedelta
+    rows: Sequence[CoverageRow],
+    window: Window,
+    answer: Unanswered | None,
+    asked_at: datetime,
+    max_age: timedelta,
+    written_at: datetime | None = None,
 ) -> CoverageChanges:
     """Decide what an answer changes.
 
@@ -72,10 +77,11 @@ def after_answer(
         answer: ``None`` for busy time, else the reason why there is none.
         asked_at: When it was asked for.
         max_age: How long an answer counts.
+        written_at: The present instant, no earlier than any that history has; ``None``: just when it was asked for.
     """
     if answer is not None and not answer.reason.definite:
         return _after_silence(rows, window, answer, asked_at, max_age)
-    return _after_word(rows, _row(window, answer, asked_at), asked_at, max_age)
+    return _after_word(rows, _row(window, answer, asked_at), written_at or asked_at, max_age)
 
 
 def _row(window: Window, answer: Unanswered | None, as_of: datetime) -> CoverageRow:
@@ -84,23 +90,28 @@ def _row(window: Window, answer: Unanswered | None, as_of: datetime) -> Coverage
     return CoverageRow(None, window, CoverageState.UNKNOWN, answer.reason, answer.detail, as_of)
 
 
-def _after_word(rows: Sequence[CoverageRow], told: CoverageRow, now: datetime, max_age: timedelta) -> CoverageChanges:
+def _after_word(rows: Sequence[CoverageRow], told: CoverageRow, written_at: datetime, max_age: timedelta) -> CoverageChanges:
     """Write what the server said over the window; of older rows only what lies outside of it stays."""
     touched = [row for row in rows if told.window.overlaps(row.window.start, row.window.end)]
-    kept = max((row for row in touched if _continues(row, told, max_age)), key=lambda row: _shared(row, told), default=None)
-    left_over = tuple(piece for row in touched for piece in _outside(row, told.window, now, max_age))
+    going_on = (row for row in touched if _continues(row, told, written_at, max_age))
+    kept = max(going_on, key=lambda row: _shared(row, told), default=None)
+    left_over = tuple(piece for row in touched for piece in _outside(row, told.window, told.as_of, max_age))
     update = (replace(kept, window=told.window, as_of=told.as_of, failures=0),) if kept else ()
     close = tuple(row.id for row in touched if row is not kept and row.id is not None)
     return CoverageChanges(update, close, left_over if kept else (told, *left_over))
 
 
-def _continues(row: CoverageRow, told: CoverageRow, max_age: timedelta) -> bool:
-    """Whether a row may go on: the same word, and for covered ones no gap of more than `max_age` between the answers.
+def _continues(row: CoverageRow, told: CoverageRow, written_at: datetime, max_age: timedelta) -> bool:
+    """Whether a row may go on: the same word, and no past instant at which it was known, or was not, that would change sides.
 
-    With a gap the old row keeps its last `as_of`: at any past instant T it was known exactly when T <= as_of + max_age.
+    At any past instant T a covered row was known exactly when T <= as_of + max_age. So its `as_of` never goes back, and
+    moves only until the row is outdated; or while it was known at no instant of its own, because the clock was set back.
     """
-    same = (row.state, row.reason, row.detail) == (told.state, told.reason, told.detail)
-    return same and (row.state is CoverageState.UNKNOWN or row.fresh(told.as_of, max_age))
+    if (row.state, row.reason, row.detail) != (told.state, told.reason, told.detail):
+        return False
+    in_time = written_at <= row.as_of + max_age
+    never_known = row.valid_from is not None and told.as_of + max_age < row.valid_from
+    return row.state is CoverageState.UNKNOWN or (row.as_of <= told.as_of and (in_time or never_known))
 
 
 def _shared(row: CoverageRow, told: CoverageRow) -> timedelta:

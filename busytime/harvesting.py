@@ -87,6 +87,7 @@ def decide(
     window: Window,
     asked_at: datetime,
     max_age: timedelta,
+    written_at: datetime,
 ) -> BatchChanges:
     """Decide what answers change. Nothing is ever closed on the word of a failed or incomplete answer.
 
@@ -97,12 +98,13 @@ def decide(
         window: What was asked.
         asked_at: When.
         max_age: How long an answer counts.
+        written_at: The present instant, no earlier than any that history has.
     """
     changed: dict[int, IntervalChanges] = {}
     covered: dict[int, CoverageChanges] = {}
     for key, answer in answers.items():
         silent = answer if isinstance(answer, Unanswered) else None
-        covered[key] = after_answer(coverage.get(key, ()), window, silent, asked_at, max_age)
+        covered[key] = after_answer(coverage.get(key, ()), window, silent, asked_at, max_age, written_at)
         if not isinstance(answer, Unanswered):
             change = compare(intervals.get(key, {}), count_in_window(answer.intervals, window))
             if change.close or change.open:
@@ -125,7 +127,8 @@ def record_batch(
     """
     keys = [calendar.id for calendar in calendars]
     before = unit.busy_time.coverage(keys)
-    changes = decide(reading.answers, unit.busy_time.intervals(keys, window), before, window, reading.asked_at, max_age)
+    stored = unit.busy_time.intervals(keys, window)
+    changes = decide(reading.answers, stored, before, window, reading.asked_at, max_age, unit.present)
     opened, closed = changes.opened, changes.closed
     # An unchanged batch takes no instant, so that it does not queue behind others.
     instant = unit.instant if opened or closed else reading.asked_at

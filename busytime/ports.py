@@ -70,6 +70,10 @@ class UnitOfWork(Protocol):
         """The stored busy time."""
 
     @property
+    def present(self) -> datetime:
+        """The present instant, no earlier than any given out before."""
+
+    @property
     def instant(self) -> datetime:
         """The transaction's instant, later than any given out before."""
 

@@ -73,6 +73,12 @@ class UnitOfWork:
         """The present instant, as the clock tells it."""
         return self._clock.now()
 
+    @property
+    def present(self) -> datetime:
+        """The later of the clock and the last instant given out: unlike ``instant`` it is not taken, and nobody queues for it."""
+        last: datetime = self._connection.execute(select(installation.c.last_instant)).scalar_one()
+        return max(self._clock.now(), last)
+
     @cached_property
     def instant(self) -> datetime:
         """This transaction's instant: the later of the clock and the last one given out + 1 µs.

@@ -1,5 +1,6 @@
 """Coverage: what an answer, a silence or a definite word changes, and what may be believed at an instant."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -133,6 +134,24 @@ def test_a_day_that_the_window_left_behind_opens_no_row():
 def test_an_answer_from_the_future_does_not_go_on_after_the_clock_was_set_back():
     changes = after([covered(600)], None, 0)
     assert (changes.close, len(changes.open)) == ((1,), 1)
+
+
+def test_an_answer_that_is_a_little_older_does_not_make_the_row_older():
+    changes = after([covered(10)], None, 5)
+    assert (changes.close, [row.as_of for row in changes.open]) == ((1,), [at(5)])
+
+
+@pytest.mark.parametrize(("written", "goes_on"), [(30, True), (31, False)])
+def test_an_answer_that_comes_late_opens_a_row_even_if_it_was_asked_for_in_time(written, goes_on):
+    changes = after_answer([covered(0)], WHOLE, None, at(29), MAX_AGE, at(written))
+    assert [row.as_of for row in changes.update] == [at(29)] * goes_on
+    assert changes.close == () if goes_on else (1,)
+
+
+def test_while_history_is_ahead_of_the_clock_rows_go_on():
+    row = replace(covered(0), valid_from=at(180))
+    assert after_answer([row], WHOLE, None, at(60), MAX_AGE, at(180)).close == ()
+    assert after_answer([row], WHOLE, None, at(150), MAX_AGE, at(180)).close == (1,)
 
 
 def test_unknown_parts_come_in_order_with_reason_and_since_when():
