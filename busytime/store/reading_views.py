@@ -133,7 +133,7 @@ class Snapshot:
             since: After which run, if not from the beginning.
             rows_at_once: How many rows a batch has at most.
         """
-        source = _source(view)
+        source = view_source(view)
         query = select(*map(_safe, source.c)).where(conditions(source, MEANINGS[view], span, since)).order_by(source.c.id)
         with translated(), self.connection.execution_options(yield_per=rows_at_once).execute(query) as result:
             yield from result.partitions()
@@ -146,7 +146,7 @@ class Snapshot:
         """
         if not run_id:
             return None
-        runs = _source("audit_runs")
+        runs = view_source("audit_runs")
         with translated():
             started_at: datetime | None = self.connection.scalar(select(runs.c.started_at).where(runs.c.id == run_id))
         if started_at is None:
@@ -155,14 +155,15 @@ class Snapshot:
 
     def next_since_run(self) -> int:
         """Return the run after which the next export has to begin: the last one before any that is still at work."""
-        runs = _source("audit_runs")
+        runs = view_source("audit_runs")
         at_work = select(func.min(runs.c.id)).where(runs.c.status == RunStatus.RUNNING).scalar_subquery()
         last = select(func.max(runs.c.id)).where(at_work.is_(None) | (runs.c.id < at_work))
         with translated():
             return self.connection.scalar(last) or 0
 
 
-def _source(view: str) -> TableClause:
+def view_source(view: str) -> TableClause:
+    """Return a view as something to select from, its columns with their types."""
     return table(view, *(column(shown.name, shown.type) for shown in VIEWS[view].selected_columns))
 
 

@@ -13,6 +13,7 @@ from busytime.errors import BusyTimeError
 from deployments.cli import (
     audit,
     audit_export,
+    audit_report,
     bookings,
     connect,
     database,
@@ -64,6 +65,7 @@ app.command()(status.status)
 app.command()(maintain.maintain)
 app.command()(forget.forget)
 audit.commands.command("export")(audit_export.export_views)
+audit.commands.command("report")(audit_report.report)
 app.add_typer(audit.commands, name="audit")
 app.add_typer(database.commands, name="db")
 app.add_typer(keys.commands, name="keys")
