@@ -81,6 +81,14 @@ def test_who_has_a_page_stays(desk, open_pages):
         find_person(desk, ANA)
 
 
+def test_who_has_left_a_page_that_is_still_in_use_can_be_forgotten(desk, open_pages, store):
+    open_pages(make_page(additional=("bo",)))
+    open_pages(make_page(additional=()))
+    with store.read() as unit:
+        bo = unit.owners.find("bo@corp.example")
+    assert forget(desk, "bo@corp.example") == f"forgotten-{bo}"
+
+
 def test_whose_account_a_calendar_is_read_through_stays(desk, store, clock):
     with store.write() as unit:
         unit.roster.replace(Roster((RosterCalendar("bo@corp.example", "Projects", connection=ANA),)), clock.now())
