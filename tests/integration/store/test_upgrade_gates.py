@@ -16,6 +16,7 @@ from busytime.store.unit_of_work import Store
 from busytime.store.upgrading import protected
 from busytime.store.versions import UPGRADED
 from busytime.vault import Vault
+from deployments.cli.output import ExitStatus, exit_status
 from tests.integration.store.old_versions import VERSIONS
 from tests.integration.store.processes import PATIENCE_SECONDS, running
 
@@ -48,8 +49,9 @@ def test_the_tables_are_not_upgraded_while_a_run_is_at_work(workers, engine, lat
     later('op.execute("CREATE TABLE later (id INTEGER)")')
     with workers(1) as [worker]:
         assert worker.ask("take", lock) == "run 1 free"
-        with pytest.raises(RunsAtWorkError, match=r"harvest_busy_time \(run 1\)\. .* Nothing was changed"):
+        with pytest.raises(RunsAtWorkError, match=r"harvest_busy_time \(run 1\)\. .* Nothing was changed") as raised:
             upgrade(engine)
+        assert exit_status(raised.value) is ExitStatus.REFUSED_BY_GATE
         assert current_version(engine) == before
         assert worker.ask("batch", lock, "one@corp.example") == "written"
         worker.kill()
