@@ -37,6 +37,8 @@ _NOTHING_MORE = (LockLostError, RestoredDatabaseError)
 
 #: A lost answer is looked up at once; one that is lost again and again is left to the next push.
 _PASSES = 3
+#: Owners for whom nothing is sent are written down so many in a transaction: who was stopped is to end soon.
+_LEFT_TOGETHER = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,8 @@ def push_owner(batch: OwnerBatch) -> OwnerPush:
         step.note(error)
         if not (is_last_word(error) or isinstance(error, FatalError)):
             raise
-        left = () if isinstance(error, _NOTHING_MORE) else _give_up(office, batch, results, error)
+        book = open_book(office, batch.run_id, backfill=batch.backfill)
+        left = () if isinstance(error, _NOTHING_MORE) else _give_up(office, book, batch, results, error)
         return OwnerPush((*earlier, *results), error, left)
     step.note()
     return OwnerPush((*earlier, *results))
@@ -183,7 +186,13 @@ def leave_owners(left: Sequence[tuple[OwnerBatch, BusyTimeError]]) -> OwnerPush:
     """Write down that nothing was sent for some owners, and why: mostly because nobody can log on for them."""
     office = workspace()
     told = [(batch, error) for batch, error in left if not isinstance(error, _NOTHING_MORE)]
-    return OwnerPush((), None, tuple(it for batch, error in told for it in _give_up(office, batch, (), error)))
+    results: list[ChangeResult] = []
+    for start in range(0, len(told), _LEFT_TOGETHER):
+        part = told[start : start + _LEFT_TOGETHER]
+        book = open_book(office, part[0][0].run_id, backfill=part[0][0].backfill)
+        with book.together():
+            results += [it for batch, error in part for it in _give_up(office, book, batch, (), error)]
+    return OwnerPush((), None, tuple(results))
 
 
 def _push(office: Workspace, connection: StoredConnection, batch: OwnerBatch, results: list[ChangeResult]) -> None:
@@ -235,13 +244,12 @@ def _connected(connection: StoredConnection | None) -> StoredConnection:
 
 
 def _give_up(
-    office: Workspace, batch: OwnerBatch, results: Sequence[ChangeResult], error: BusyTimeError
+    office: Workspace, book: StoredEntryBook, batch: OwnerBatch, results: Sequence[ChangeResult], error: BusyTimeError
 ) -> tuple[ChangeResult, ...]:
     state = EntryState.WAITING_FOR_LOG_ON if error.reason in LOGON_REASONS else EntryState.FAILED
     done = {(it.booking_key, it.calendar_id) for it in results}
     left = [change for change in batch.changes if (change.booking.key, change.calendar_id) not in done]
     calendars, _ = _calendars(office, left)
-    book = open_book(office, batch.run_id, backfill=batch.backfill)
     return tuple(
         result
         for calendar_id, changes in _by_calendar(left).items()

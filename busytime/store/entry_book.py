@@ -1,6 +1,7 @@
-"""The tables of pushing as one run uses them: implements the port ``EntryBook``, each call one short transaction."""
+"""The tables of pushing as one run uses them: implements the port ``EntryBook``, a short transaction for each call."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from busytime.bookings import CalendarItem, Claim, Ending, Entry, EntryState, Intent, Unseen
@@ -33,6 +34,25 @@ class StoredEntryBook:
         self._backfill = backfill
         self._pace = pace
         self._holders: dict[int, str] = {}
+        self._shared: UnitOfWork | None = None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one transaction of all that is written inside; nothing may be sent meanwhile, because others wait."""
+        with self._store.write() as unit:
+            self._shared = unit
+            try:
+                yield
+            finally:
+                self._shared = None
+
+    @contextmanager
+    def _write(self) -> Iterator[UnitOfWork]:
+        if self._shared is not None:
+            yield self._shared
+            return
+        with self._store.write() as unit:
+            yield unit
 
     @property
     def _run(self) -> int:
@@ -50,7 +70,7 @@ class StoredEntryBook:
             names = {booking.page for booking in reading.bookings} if keys is not None else None
             around = unit.surroundings.read(names, {it.calendar_id for each in entries.values() for it in each})
         if reading.notes and self._run_id is not None:
-            with self._store.write() as unit:
+            with self._write() as unit:
                 unit.bookings.note(reading, now)
         return Snapshot(
             now=now,
@@ -68,7 +88,7 @@ class StoredEntryBook:
         new = list(dict.fromkeys((it.booking.key, it.calendar_id) for it in changes if it.entry is None))
         if not new:
             return list(changes)
-        with self._store.write() as unit:
+        with self._write() as unit:
             unit.entries.want(new, self._run, unit.instant)
             stored = unit.entries.of({key for key, _ in new})
         found = {(it.booking_key, it.calendar_id): it for its_entries in stored.values() for it in its_entries}
@@ -76,7 +96,7 @@ class StoredEntryBook:
 
     def claim(self, calendar_id: int) -> Claim:
         """Claim a calendar for this run."""
-        with self._store.write() as unit:
+        with self._write() as unit:
             process, now = self._store.process, self._clock.now()
             answer, holder = unit.claims.take(calendar_id, self._run, process, now, self._pace)
         if holder is not None:
@@ -85,20 +105,20 @@ class StoredEntryBook:
 
     def hold(self, calendar_id: int) -> None:
         """Give a sign of life of a claim."""
-        with self._store.write() as unit:
+        with self._write() as unit:
             self._check(unit, calendar_id)
 
     def release(self, calendar_id: int) -> None:
         """Give a claimed calendar back."""
         holder = self._holders.pop(calendar_id, None)
         if holder is not None:
-            with self._store.write() as unit:
+            with self._write() as unit:
                 unit.locks.release(claim_name(calendar_id), holder)
 
     def intend(self, entry: Entry, intent: Intent, unseen: Unseen | None = None) -> Entry | None:
         """Commit an intent, unless another entry may lie in its window."""
         intended = replace(entry, state=EntryState.INTENDED, intent=intent)
-        with self._store.write() as unit:
+        with self._write() as unit:
             self._check(unit, entry.calendar_id)
             # Taken before the look: transactions queue for it, so nobody intends anything between the look and the commit.
             instant = unit.instant
@@ -109,7 +129,7 @@ class StoredEntryBook:
 
     def conclude(self, ending: Ending) -> None:
         """Commit how an attempt ended."""
-        with self._store.write() as unit:
+        with self._write() as unit:
             self._check(unit, ending.entry.calendar_id)
             unit.entries.write(ending.entry, self._run, unit.instant)
             unit.entries.add_change(ending, self._run, unit.instant)
@@ -117,7 +137,7 @@ class StoredEntryBook:
     def save(self, entries: Sequence[Entry]) -> None:
         """Write entries as they were read back; one at which another attempt has begun meanwhile stays as it is."""
         if entries:
-            with self._store.write() as unit:
+            with self._write() as unit:
                 unit.entries.save(entries, self._run, unit.instant)
 
     def save_read(self, after: Sequence[Entry], *, before: Sequence[Entry]) -> int:
@@ -128,7 +148,7 @@ class StoredEntryBook:
         """
         if not after:
             return 0
-        with self._store.write() as unit:
+        with self._write() as unit:
             pairs = zip(after, before, strict=True)
             return sum(unit.entries.write(entry, self._run, unit.instant, before=old) for entry, old in pairs)
 
@@ -143,7 +163,7 @@ class StoredEntryBook:
     def adopt(self, found: Sequence[tuple[int, CalendarItem, str]]) -> None:
         """Believe what calendars hold: calendar, item and booking key of each item that was found there."""
         if found:
-            with self._store.write() as unit:
+            with self._write() as unit:
                 unit.entries.adopt(found, self._run, unit.instant)
 
     def mark_restored(self) -> None:
@@ -152,7 +172,7 @@ class StoredEntryBook:
 
     def deny_write(self, calendar_id: int, detail: str | None) -> None:
         """Overrule the verdict: a real write was denied."""
-        with self._store.write() as unit:
+        with self._write() as unit:
             before = unit.permissions.current(calendar_ids=[calendar_id]).get((calendar_id, Need.WRITE))
             denied = Conclusion(Verdict.INSUFFICIENT, None, None, Reason.WRITE_DENIED, detail)
             if before is None or (before.conclusion.verdict, before.conclusion.reason) != (denied.verdict, denied.reason):
@@ -165,7 +185,7 @@ class StoredEntryBook:
             before = unit.permissions.current(calendar_ids=[calendar_id]).get(place)
         if before is None or before.conclusion.verdict is not Verdict.UNPROVEN:
             return
-        with self._store.write() as unit:
+        with self._write() as unit:
             if unit.permissions.current(calendar_ids=[calendar_id]).get(place) == before:
                 self._settle(unit, calendar_id, Conclusion(Verdict.GRANTED, Evidence.PROBE_WRITE), before)
 
@@ -188,7 +208,7 @@ class StoredEntryBook:
 
     def lower_pace(self) -> None:
         """Learn the pace of the connections through which this run writes now."""
-        with self._store.write() as unit:
+        with self._write() as unit:
             serving = {unit.roster.connection_of(calendar_id) for calendar_id in self._holders}
             for connection_id in sorted(it for it in serving if it is not None):
                 unit.claims.learn_pace(connection_id, self._clock.now())
