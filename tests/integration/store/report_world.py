@@ -23,7 +23,7 @@ ATTACKS = (
     "\u202e\u05d0\u05d1\u05d2",
     "x" * 500,
     "one\nnew line",
-    "$\\frac{1}{0}$ {{ 7*7 }} {% raw %}",
+    "$\\frac$ {{ 7*7 }} {% raw %}",
     "</style><!--",
 )
 
@@ -249,6 +249,33 @@ def hostile():
         world.entry(attack, calendar, NOW + number * HOUR, "conflict", reason="slot_taken")
         world.run(attack, NOW - (number + 1) * HOUR, "failed", reason="server_error")
     world.logon(account, NOW - HOUR, "refused", reason="logon_refused")
+    return world
+
+
+def windows():
+    """Answers that speak of other times than the present."""
+    world = World(["ahead@corp.example", "ended@corp.example", "slid@corp.example"])
+    world.connect()
+    ahead, ended, slid = world.calendars
+    world.covered(ahead, LONG_AGO, starts_at=NOW + 7 * DAY)
+    world.covered(ended, LONG_AGO, starts_at=START, ends_at=START + 12 * DAY)
+    world.covered(slid, LONG_AGO)
+    return world
+
+
+def unreachable():
+    """A right that was lost while nobody could look, and one at which nobody can look now."""
+    world = World(["lost@corp.example", "away@corp.example", "back@corp.example"])
+    world.connect()
+    lost, away, back = world.calendars
+    world.right(lost, until=NOW - 3 * DAY)
+    world.right(lost, "unreachable", NOW - 3 * DAY, NOW - 2 * DAY, reason="timed_out")
+    world.right(lost, "missing", NOW - 2 * DAY, reason="no_access")
+    world.right(away, until=NOW - DAY)
+    world.right(away, "unreachable", NOW - DAY, reason="timed_out")
+    world.right(back, until=NOW - 2 * DAY)
+    world.right(back, "unreachable", NOW - 2 * DAY, NOW - DAY, reason="timed_out")
+    world.right(back, since=NOW - DAY)
     return world
 
 

@@ -201,6 +201,28 @@ def test_of_many_calendars_the_worst_are_told_and_the_others_counted(gathered):
     assert [len(group.examples) for group in facts.unknown] == [3]
 
 
+def test_a_window_that_does_not_reach_an_instant_does_not_make_it_known(gathered):
+    facts, _ = gathered("windows")
+    shares = {line.place.owner: [round(share, 6) for share in line.shares[-3:]] for line in facts.coverage.worst}
+    assert shares == {
+        "ahead@corp.example": [0, 0, 0],  # it speaks of next week alone
+        "ended@corp.example": [1, 0, 0],  # it spoke of what was before yesterday
+        "slid@corp.example": [1, 1, 1],  # it speaks of today, and spoke of earlier days when they were there
+    }
+    assert {group.reason: group.count for group in facts.unknown} == {Reason.NEVER_HARVESTED: 2}
+    assert facts.known == 1
+
+
+def test_a_server_that_could_not_be_asked_meanwhile_does_not_hide_a_lost_right(gathered):
+    facts, _ = gathered("unreachable")
+    told = {it.place.owner: (it.verdict, it.before, it.since, it.lost) for it in facts.permissions.rows}
+    assert told == {
+        "lost@corp.example": (Verdict.MISSING, Verdict.GRANTED, NOW - 3 * DAY, True),
+        "away@corp.example": (Verdict.UNREACHABLE, Verdict.GRANTED, NOW - DAY, False),
+    }
+    assert facts.permissions.lost == 1
+
+
 def test_an_empty_database_has_nothing_to_tell(gathered):
     facts, _ = gathered("World")
     assert facts.coverage == Coverage(0, (None,) * 14, None, (), 0, 0)

@@ -221,10 +221,9 @@ def test_a_right_that_is_missing_is_told_beside_an_open_breaker():
 
 def test_the_most_urgent_comes_first_and_groups_are_numbered():
     groups = (UnknownGroup(Reason.TIMED_OUT, 2, SINCE, (ANA,)), UnknownGroup(Reason.NEVER_HARVESTED, 1, None, (ANA,)))
-    items = attention(
-        replace(WELL, unknown=groups, waiting=Waiting(1, SINCE), permissions=rights(Verdict.PENDING)["permissions"])
-    )
-    assert [it.urgency for it in items] == [Urgency.ACT, Urgency.LOOK, Urgency.LOOK]
+    troubles = rights(Verdict.PENDING) | ended(RunStatus.FAILED)
+    items = attention(replace(WELL, unknown=groups, waiting=Waiting(1, SINCE), **troubles))
+    assert [it.urgency for it in items] == [Urgency.ACT, Urgency.ACT, Urgency.LOOK, Urgency.LOOK]
     assert items[0].headline == "3 calendars unknown"
     assert items[0].detail == (
         "2 since 2026-11-23 03:00 UTC: no complete answer within the deadline (ana@corp.example and 1 more). "
