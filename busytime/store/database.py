@@ -99,6 +99,11 @@ def translated() -> Iterator[None]:
                 "`busytime db upgrade`. Wait for it, and run the command again."
             ) from None
         first_line = str(error.orig).strip().splitlines()[0] if error.orig else "no connection"
+        if type(error.orig).__name__ == "InsufficientPrivilege":
+            raise ConfigurationError(
+                f"The database role that BUSYTIME_DATABASE_URL names may not do this: {first_line}. Use the role that "
+                "docs/postgresql.md names for this command; after an upgrade, let the owner run roles.sql again."
+            ) from None
         raise ConfigurationError(
             f"The database cannot be used: {first_line}. Check BUSYTIME_DATABASE_URL and BUSYTIME_HOME; "
             "if it is damaged, restore a backup."
