@@ -16,7 +16,7 @@ BATCH_ROWS = 5_000
 #: Bookings that are looked at in one transaction.
 BATCH_BOOKINGS = 500
 #: How long others have the database to themselves between two batches, at least.
-_SHORTEST_PAUSE_SECONDS = 0.05
+SHORTEST_PAUSE_SECONDS = 0.05
 
 
 class OldRows(StrEnum):
@@ -86,5 +86,5 @@ def in_batches(work: Callable[[], int], full: int, *, seconds: Callable[[], floa
         count = work()
         total += count
         if count >= full:
-            pause(max(_SHORTEST_PAUSE_SECONDS, seconds() - began))
+            pause(max(SHORTEST_PAUSE_SECONDS, seconds() - began))
     return total

@@ -6,7 +6,7 @@ from time import monotonic
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from busytime.maintaining import BATCH_BOOKINGS, BATCH_ROWS, OldRows, in_batches
+from busytime.maintaining import BATCH_BOOKINGS, BATCH_ROWS, SHORTEST_PAUSE_SECONDS, OldRows, in_batches
 from busytime.store.maintenance import StoredMaintenance
 from config.settings import Settings
 from tasks.runs import OpenRun
@@ -25,6 +25,7 @@ def blank_bookings(run: OpenRun) -> int:
     blanked = 0
     for start in range(0, len(over), BATCH_BOOKINGS):
         blanked += tables.blank(over[start : start + BATCH_BOOKINGS], before)
+        pause(SHORTEST_PAUSE_SECONDS)
     # What was written over still lies in SQLite's write-ahead log, and in copies that upgrades made.
     office.store.empty_log()
     office.store.remove_copies(before)

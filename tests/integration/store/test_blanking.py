@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from busytime.bookings import BookingState, EntryState
 from busytime.model import Window
@@ -248,3 +248,26 @@ def test_each_batch_says_in_the_audit_what_it_did(take, blank, clock, rows):
     over(clock)
     blank()
     assert [(row["tag"], row["details"]) for row in rows(events)] == [("machine:bookings:blanked", '{"rows": 2}')]
+
+
+def test_among_many_that_are_blanked_the_others_are_found_by_an_index(engine, backend, store, clock):
+    numbers = "generate_series(1, 5000) AS n" if backend == "postgresql" else "numbers"
+    counted = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 5000) "
+    columns = "INSERT INTO bookings (booking_key, revision, ends_at, checked_at, blanked_at) "
+    when = "'2026-01-01T00:00:00.000000+00:00'" + ("::timestamptz" if backend == "postgresql" else "")
+    values = f"SELECT 'BK-' || n, 1, {when}, {when}, CASE WHEN n > 50 THEN {when} END FROM {numbers}"  # noqa: S608 -- names from here
+    plans = []
+
+    def explain(_connection, cursor, statement, parameters, *_):
+        if statement.startswith("SELECT bookings.id"):
+            how = "EXPLAIN" if backend == "postgresql" else "EXPLAIN QUERY PLAN"
+            plans.append(str(cursor.connection.cursor().execute(f"{how} {statement}", parameters).fetchall()))
+
+    with engine.connect().execution_options(writer=True) as connection, connection.begin():
+        connection.exec_driver_sql(columns + (counted if backend == "sqlite" else "") + values)
+    with engine.connect().execution_options(writer=True) as connection, connection.begin():
+        connection.exec_driver_sql("ANALYZE")
+    event.listen(engine, "before_cursor_execute", explain)
+    with store.read() as unit:
+        assert len(unit.blanking.candidates(clock.now())) == 50
+    assert "ix_bookings_written" in plans[0]

@@ -121,6 +121,16 @@ def test_who_runs_the_command_stays(desk, actor_id, rows):
     assert [row["address"] for row in rows(owners)] == ["admin@host"]
 
 
+def test_somebody_else_who_ran_commands_can_be_forgotten_and_the_audit_stays_whole(desk, store, rows, clock):
+    with store.write() as unit:
+        eva = unit.owners.id("eva@host")
+        unit.events.append(store.audit_key, "person:test:done", clock.now(), eva, {})
+    assert forget(desk, "eva@host") == f"forgotten-{eva}"
+    assert [row["actor_id"] for row in rows(events)] == [eva, eva + 1]
+    with store.read() as unit:
+        assert verify_chain(store.audit_key, unit.events.chain()).whole
+
+
 def test_who_is_not_known_is_nobody(desk):
     assert find_person(desk, "nobody@corp.example") is None
 

@@ -272,3 +272,9 @@ def test_a_booking_survives_its_own_columns():
     values = dataclasses.asdict(found) | {"booking_key": found.key}
     values |= {"starts_at": found.window.start, "ends_at": found.window.end}
     assert check_booking(values, PAGES) == found
+
+
+def test_a_blanked_row_is_a_good_booking_without_a_title():
+    found = check_booking(GOOD | {"title": None}, PAGES, blanked=True)
+    assert found == booking().without_texts()
+    assert check_booking(GOOD | {"title": None}, PAGES) == BookingFault(Reason.VALUE_MISSING, "title")

@@ -299,3 +299,13 @@ def test_a_cancelled_booking_of_a_page_that_left_makes_no_orphan():
 def test_an_orphan_that_comes_back_is_brought_to_its_booking(state):
     entry = make_entry(EntryState.ORPHANED, item_id=None, intent=make_intent())
     assert planned(make_booking(), entry) == planned(make_booking(), replace(entry, state=state)) == {MAIN: CREATE}
+
+
+@pytest.mark.parametrize("state", EntryState)
+@pytest.mark.parametrize("revision", [4, 5, 6])
+def test_a_blanked_booking_is_never_written_and_may_be_taken_out(state, revision):
+    entry = make_entry(state, revision=revision, when=ELSEWHERE)
+    blanked = make_booking().without_texts()
+    assert make_plan(make_snapshot([blanked], [entry], backfill=True)).changes == ()
+    kinds = {it.kind for it in make_plan(make_snapshot([cancelled().without_texts()], [entry])).changes}
+    assert kinds <= {ChangeKind.CANCEL}
