@@ -223,7 +223,8 @@ def _no_harvest(facts: Facts, unread: list[UnknownGroup]) -> Item:
     count = sum(group.count for group in unread)
     last = f"The last one ended on {moment(at)}. " if at else ""
     detail = f"{last}{several(count, 'calendar')} {'is' if count == 1 else 'are'} unknown for it."
-    return Item(Kind.NO_HARVEST, Urgency.ACT, headline, detail, "busytime harvest", "Then see why the schedule stands still.")
+    hint = "Then see why the schedule stands still." if at else ""
+    return Item(Kind.NO_HARVEST, Urgency.ACT, headline, detail, "busytime harvest", hint)
 
 
 def _entries(facts: Facts) -> Iterator[Item]:

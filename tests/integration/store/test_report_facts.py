@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import make_url, select
 
 from busytime.bookings import EntryState
 from busytime.errors import Reason
@@ -16,6 +17,7 @@ from busytime.store import tables as t
 from busytime.store import tables_booking as b
 from busytime.store.reading_views import open_reader, snapshot
 from busytime.store.report_facts import gather
+from busytime.store.views import VIEWS
 from tests.integration.store import report_world
 from tests.integration.store.report_world import DAY, HOUR, MINUTE, NOW, PERIOD, START
 
@@ -221,6 +223,27 @@ def test_a_server_that_could_not_be_asked_meanwhile_does_not_hide_a_lost_right(g
         "away@corp.example": (Verdict.UNREACHABLE, Verdict.GRANTED, NOW - DAY, False),
     }
     assert facts.permissions.lost == 1
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_role_that_may_see_the_views_alone_is_told_the_same(gathered, engine, url):
+    everything, _ = gathered("troubled")
+    role = f"looker_{make_url(url).database}"
+    with engine.connect() as connection, connection.begin():
+        run = connection.connection.cursor().execute
+        run(SQL("CREATE ROLE {} LOGIN").format(Identifier(role)))
+        for view in VIEWS:
+            run(SQL("GRANT SELECT ON {} TO {}").format(Identifier(view), Identifier(role)))
+    reader = open_reader(make_url(url).set(username=role).render_as_string(hide_password=False))
+    try:
+        with snapshot(reader) as views:
+            assert gather(views, PERIOD) == everything
+    finally:
+        reader.dispose()
+        with engine.connect() as connection, connection.begin():
+            run = connection.connection.cursor().execute
+            run(SQL("DROP OWNED BY {}").format(Identifier(role)))
+            run(SQL("DROP ROLE {}").format(Identifier(role)))
 
 
 def test_an_empty_database_has_nothing_to_tell(gathered):
