@@ -1,93 +1,17 @@
-"""The report's charts, drawn by matplotlib; the only module that imports it.
+"""The report's charts.
 
-Each chart is laid out in pixels, once for wide screens and paper and once for narrow screens. No state is told by colour
-alone: there is a number, a shape or a hatch beside it.
+Each is laid out in pixels, once for wide screens and paper and once for narrow screens. No state is told by colour alone:
+there is a number, a shape or a hatch beside it.
 """
 
-import logging
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from io import BytesIO
 from math import ceil
-from typing import Any
 
-logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its caches is nothing for whoever wants a report
-
-import matplotlib as mpl  # noqa: E402 -- its logger has to be quiet before
-from matplotlib.figure import Figure  # noqa: E402 -- as above
-from matplotlib.lines import Line2D  # noqa: E402 -- as above
-from matplotlib.patches import Rectangle  # noqa: E402 -- as above
-
-from busytime.report.svg import Drawing, Role  # noqa: E402 -- as above
-
-#: Dots in an inch of matplotlib, so that its points are pixels.
-_DPI = 72
-_SETTINGS: Any = {
-    "svg.fonttype": "none",  # text stays text: it can be read aloud, searched and printed sharply
-    "text.parse_math": False,  # a dollar in a name is a dollar
-    "text.usetex": False,
-    "font.family": ["DejaVu Sans"],
-    "hatch.linewidth": 1.0,
-    "path.simplify": False,
-}
-
-
-@dataclass
-class _Sheet:
-    """A drawing in pixels, from the top left corner."""
-
-    name: str
-    width: float
-    height: float
-    axes: Any = field(init=False)
-    figure: Any = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.figure = Figure(figsize=(self.width / _DPI, self.height / _DPI), dpi=_DPI, facecolor="none")
-        self.axes = self.figure.add_axes((0, 0, 1, 1))
-        self.axes.set_axis_off()
-        self.axes.set_xlim(0, self.width)
-        self.axes.set_ylim(self.height, 0)
-
-    def box(self, x: float, y: float, width: float, height: float, role: Role | None, hatch: Role | None = None) -> None:
-        """Draw a box, filled, hatched or both."""
-        look: dict[str, Any] = {"facecolor": role.colour if role else "none", "edgecolor": "none", "linewidth": 0}
-        if hatch:
-            look |= {"hatch": "/////", "hatchcolor": hatch.colour}
-        self.axes.add_artist(Rectangle((x, y), width, height, clip_on=False, **look))
-
-    def text(self, x: float, y: float, words: str, size: float, role: Role = Role.INK, **more: Any) -> None:
-        """Write words; `y` is their base line."""
-        self.axes.text(x, y, words, fontsize=size, color=role.colour, va="baseline", clip_on=False, **more)
-
-    def mark(self, x: float, y: float, shape: str, role: Role, size: float) -> None:
-        """Draw a shape around a point."""
-        colour = role.colour
-        edge = 2 if shape == "x" else 0
-        look: dict[str, Any] = {"color": colour, "markeredgecolor": colour, "markeredgewidth": edge, "linestyle": "none"}
-        self.axes.add_artist(Line2D([x], [y], marker=shape, markersize=size, clip_on=False, **look))
-
-    def line(self, x: float, y: float, to_x: float, to_y: float, role: Role, style: str = "-") -> None:
-        """Draw a thin line."""
-        look: dict[str, Any] = {"color": role.colour, "linewidth": 1, "linestyle": style}
-        self.axes.add_artist(Line2D([x, to_x], [y, to_y], clip_on=False, **look))
-
-
-@contextmanager
-def _drawn(name: str, width: float, height: float) -> Iterator[tuple[_Sheet, list[Drawing]]]:
-    """Open a sheet, and give what was drawn on it as SVG at the end; the same drawing gives the same bytes."""
-    done: list[Drawing] = []
-    with mpl.rc_context(_SETTINGS | {"svg.hashsalt": name}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph ")  # whoever shows the page has the fonts
-        sheet = _Sheet(name, width, height)
-        yield sheet, done
-        written = BytesIO()
-        sheet.figure.savefig(written, format="svg", metadata={"Date": None})
-    done.append(Drawing(written.getvalue(), width, height))
+from busytime.report.sheet import Sheet, drawn
+from busytime.report.svg import Drawing, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +69,7 @@ def heat_map(chart: HeatMap, frame: Frame) -> Drawing:
     least, tall, head = (7.0, 20.0, 44.0) if frame.width < 500 else (22.0, 22.0, 50.0)  # noqa: PLR2004 -- pixels of a screen
     cell = max(least, (frame.width - frame.left) / len(chart.columns))
     width, height = frame.left + cell * len(chart.columns), head + tall * len(chart.lines) + 10
-    with _drawn(frame.name, width, height) as (sheet, done):
+    with drawn(frame.name, width, height) as (sheet, done):
         _scale(sheet, frame)
         for number, label in _day_labels(chart.columns, cell, frame.small):
             x = min(frame.left + (number + 0.5) * cell, width - 0.35 * frame.small * len(label))
@@ -159,7 +83,7 @@ def heat_map(chart: HeatMap, frame: Frame) -> Drawing:
     return done[0]
 
 
-def _cell(sheet: _Sheet, place: tuple[float, float, float, float], share: float | None, size: float) -> None:
+def _cell(sheet: Sheet, place: tuple[float, float, float, float], share: float | None, size: float) -> None:
     x, y, width, height = place
     if share is None:
         sheet.box(x + 0.75, y + 0.75, width - 1.5, height - 1.5, None, Role.LINE)
@@ -170,7 +94,7 @@ def _cell(sheet: _Sheet, place: tuple[float, float, float, float], share: float 
         sheet.text(x + width / 2, y + height * 0.68, str(min(99, int(share * 100))), size, ink, ha="center")
 
 
-def _scale(sheet: _Sheet, frame: Frame) -> None:
+def _scale(sheet: Sheet, frame: Frame) -> None:
     """Draw what the tones mean."""
     step, x = (66.0, 0.0) if frame.width < 500 else (88.0, frame.left)  # noqa: PLR2004 -- as above
     for label, role in zip(_LEGEND, (Role.FULL, Role.HIGH, Role.SOME, Role.LOW, Role.NONE), strict=True):
@@ -193,7 +117,7 @@ def bars(chart: Sequence[Bar], names: tuple[str, str], frame: Frame) -> Drawing:
     """Draw counts as bars, with their numbers."""
     step, head = (26.0, 26.0) if frame.left else (40.0, 26.0)
     most, room = max((bar.first + bar.second for bar in chart), default=1) or 1, frame.width - frame.left - 110
-    with _drawn(frame.name, frame.width, head + step * len(chart) + 4) as (sheet, done):
+    with drawn(frame.name, frame.width, head + step * len(chart) + 4) as (sheet, done):
         for x, name, hatch in ((frame.left, names[0], None), (frame.left + 110, names[1], Role.PAPER)):
             sheet.box(x, 4, 14, 11, Role.MUTED, hatch)
             sheet.text(x + 19, 14, name, frame.small, Role.MUTED)
@@ -204,7 +128,7 @@ def bars(chart: Sequence[Bar], names: tuple[str, str], frame: Frame) -> Drawing:
     return done[0]
 
 
-def _bar(sheet: _Sheet, bar: Bar, corner: tuple[float, float], unit: float) -> None:
+def _bar(sheet: Sheet, bar: Bar, corner: tuple[float, float], unit: float) -> None:
     x, y = corner
     for count, hatch in ((bar.first, None), (bar.second, Role.PAPER)):
         if count:
@@ -267,7 +191,7 @@ def timeline(chart: Timeline, frame: Frame) -> Drawing:
     head = 18.0 * legend_lines + 22
     slot = (frame.width - frame.left - 6) / chart.slots
     bottom = head + step * len(chart.lanes)
-    with _drawn(frame.name, frame.width, bottom + 6) as (sheet, done):
+    with drawn(frame.name, frame.width, bottom + 6) as (sheet, done):
         _explain(sheet, chart.legend, frame, per_line)
         wide = (frame.width - frame.left - 6) / len(chart.columns)
         for number, label in _day_labels(chart.columns, wide, frame.small):
@@ -282,7 +206,7 @@ def timeline(chart: Timeline, frame: Frame) -> Drawing:
     return done[0]
 
 
-def _lane(sheet: _Sheet, lane: Lane, frame: Frame, place: tuple[float, float, float]) -> None:
+def _lane(sheet: Sheet, lane: Lane, frame: Frame, place: tuple[float, float, float]) -> None:
     top, step, slot = place
     if frame.left:
         sheet.text(0, top + 17, frame.fitted(lane.label), frame.small + 1, fontweight="bold")
@@ -303,7 +227,7 @@ def _lane(sheet: _Sheet, lane: Lane, frame: Frame, place: tuple[float, float, fl
             sheet.mark(frame.left + (number + 0.5) * slot, base - 10, shape, role, 9)
 
 
-def _explain(sheet: _Sheet, legend: Sequence[tuple[Mark, str]], frame: Frame, per_line: int) -> None:
+def _explain(sheet: Sheet, legend: Sequence[tuple[Mark, str]], frame: Frame, per_line: int) -> None:
     """Draw what the marks mean."""
     step = (frame.width - frame.left) / max(per_line, 4)
     for number, (mark, words) in enumerate(legend):

@@ -9,7 +9,8 @@ from busytime.bookings import EntryState
 from busytime.model import LogonAnswer, RunStatus
 from busytime.permissions import Need, Verdict
 from busytime.report.charts import Bar, Frame, HeatMap, Lane, Mark, Timeline, bars, heat_map, timeline
-from busytime.report.facts import Bookings, Coverage, Logons, Period, Permissions, Runs
+from busytime.report.facts import Bookings, Coverage, Logons, Permissions, Runs
+from busytime.report.period import Period
 from busytime.report.svg import Drawing, Role, inline
 from busytime.report.words import clean, flow_name, name_of, several, share_text
 

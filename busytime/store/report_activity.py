@@ -9,7 +9,8 @@ from sqlalchemy import Connection, and_, case, func, select
 
 from busytime.errors import Reason
 from busytime.model import Breaker, ConnectionMode, LogonAnswer, RunStatus
-from busytime.report.facts import ConnectionFact, LogonFact, Logons, Period, RunFact, Runs, SecretFact, Waiting
+from busytime.report.facts import ConnectionFact, LogonFact, Logons, RunFact, Runs, SecretFact, Waiting
+from busytime.report.period import Period
 from busytime.store.report_sql import CONNECTIONS, CREDENTIALS, LOGONS, REQUESTS, RUNS, slot_of
 
 _BAD = (RunStatus.FAILED, RunStatus.CRASHED, RunStatus.REFUSED)

@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Connection, Subquery, and_, case, func, or
 
 from busytime.bookings import BookingState, EntryState
 from busytime.errors import Reason
-from busytime.report.facts import Bookings, EntryFact, Period
+from busytime.report.facts import Bookings, EntryFact
+from busytime.report.period import Period
 from busytime.standing import TROUBLED
 from busytime.store.report_sql import BOOKINGS, ENTRIES, place_of
 

@@ -14,7 +14,8 @@ from sqlalchemy import CTE, ColumnElement, Connection, Select, Subquery, and_, c
 
 from busytime.errors import Reason
 from busytime.model import CoverageState
-from busytime.report.facts import Coverage, CoverageLine, Period, Place, UnknownGroup, WorstCalendar
+from busytime.report.facts import Coverage, CoverageLine, Place, UnknownGroup, WorstCalendar
+from busytime.report.period import Period
 from busytime.store.report_sql import CALENDARS, COVERAGE, Largest, Seconds, Smallest, in_use, instant_of, place_of
 
 _LINES = 30

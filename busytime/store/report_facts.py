@@ -1,6 +1,7 @@
 """The report's questions, asked of the views at one instant; each answer is bounded, however large the installation is."""
 
-from busytime.report.facts import Facts, Period
+from busytime.report.facts import Facts
+from busytime.report.period import Period
 from busytime.store.database import translated
 from busytime.store.reading_views import Snapshot
 from busytime.store.report_activity import ActivityQuestions

@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Connection, Subquery, TableClause, and_, c
 
 from busytime.errors import Reason
 from busytime.permissions import Need, Verdict
-from busytime.report.facts import LOST, Period, PermissionFact, Permissions
+from busytime.report.facts import LOST, PermissionFact, Permissions
+from busytime.report.period import Period
 from busytime.store.report_sql import CALENDARS, PERMISSIONS, in_use, place_of
 
 _ROWS = 25

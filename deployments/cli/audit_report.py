@@ -8,7 +8,8 @@ import typer
 
 from busytime.errors import ConfigurationError
 from busytime.report.attention import Item, attention
-from busytime.report.facts import Facts, Period
+from busytime.report.facts import Facts
+from busytime.report.period import Period
 from busytime.store.reading_views import open_reader, snapshot
 from busytime.store.report_facts import gather
 from config.settings import Settings, load_settings

@@ -25,7 +25,7 @@ IMPURE = frozenset(
 #: Packages in ``busytime``, which stand around the pure rules.
 PARTS = ("ews", "store", "export", "report")
 #: Modules in them that hold pure rules all the same.
-PURE = frozenset({f"busytime.report.{name}" for name in ("facts", "words", "attention", "svg")})
+PURE = frozenset({f"busytime.report.{name}" for name in ("period", "facts", "words", "attention", "svg")})
 
 #: What each part of the house may import of the others, and ``tests`` all of it.
 MAY_IMPORT = {
@@ -46,7 +46,7 @@ HOMES = {
     "alembic": ("busytime.store",),
     "pandas": ("busytime.reporting",),
     "pyarrow": ("busytime.export", "busytime.reporting"),
-    "matplotlib": ("busytime.report.charts",),
+    "matplotlib": ("busytime.report.sheet",),
     "jinja2": ("busytime.report.page",),
     "markupsafe": ("busytime.report.page",),
 }

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
+import matplotlib as mpl
 import pytest
 
+from busytime.report.charts import Bar, Frame, bars
 from busytime.report.page import page
+from busytime.report.svg import Role
 from busytime.store.database import open_engine, upgrade
 from busytime.store.reading_views import open_reader, snapshot
 from busytime.store.report_facts import gather
@@ -169,6 +172,23 @@ def test_nothing_is_fetched_and_what_guests_wrote_is_not_there(attacked):
     assert f'content="{policy}"' in attacked
     assert not re.search(r"https?://|@import|url\((?!#)", attacked)
     assert [secret for secret in SECRETS if secret in attacked] == []
+
+
+def test_what_somebody_set_for_the_plotting_library_changes_nothing():
+    def draw():
+        return bars([Bar("granted $", 3, 2, Role.GOOD)], ("to read", "to write"), Frame("rights", 300, 100, 12, 20))
+
+    theirs = {
+        "savefig.bbox": "tight",
+        "font.weight": "bold",
+        "hatch.linewidth": 5,
+        "axes.facecolor": "red",
+        "path.sketch": (1, 2, 3),
+    }
+    before = draw()
+    with mpl.rc_context(theirs):
+        assert draw() == before
+    assert b">granted $</text>" in before.svg
 
 
 def test_no_other_command_waits_for_the_plotting_library():

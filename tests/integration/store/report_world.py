@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert
 
-from busytime.report.facts import Period
+from busytime.report.period import Period
 from busytime.store import tables as t
 from busytime.store import tables_booking as b
 from tests.unit.moments import MAX_AGE

@@ -12,7 +12,8 @@ from busytime.bookings import EntryState
 from busytime.errors import Reason
 from busytime.model import Breaker, LogonAnswer, RunStatus
 from busytime.permissions import Need, Verdict
-from busytime.report.facts import Coverage, Period, Place
+from busytime.report.facts import Coverage, Place
+from busytime.report.period import Period
 from busytime.store import tables as t
 from busytime.store import tables_booking as b
 from busytime.store.reading_views import open_reader, snapshot

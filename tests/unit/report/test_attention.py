@@ -17,7 +17,6 @@ from busytime.report.facts import (
     Facts,
     LogonFact,
     Logons,
-    Period,
     PermissionFact,
     Permissions,
     Place,
@@ -26,6 +25,7 @@ from busytime.report.facts import (
     UnknownGroup,
     Waiting,
 )
+from busytime.report.period import Period
 from tests.unit.moments import MAX_AGE, MONDAY
 
 HOUR = timedelta(hours=1)
