@@ -4,6 +4,7 @@ A state machine runs harvests and validations batch by batch, real steps on a re
 what was current after each batch; at the end, and at any instant in between, the views have to say the same.
 """
 
+import gc
 from collections import Counter
 from datetime import timedelta
 
@@ -14,11 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from busytime.errors import AuthenticationError, FatalError, Reason, ServerUnavailableError, SpoiltAnswerError
 from busytime.model import BusyStatus, RunStatus, Unanswered, Window, harvest_window
-from busytime.store.unit_of_work import Store
-from busytime.vault import Vault
 from tests.integration.store.history_model import different, told
 from tests.integration.store.history_scene import ANA, HARVEST, HISTORY_VIEWS, KINDS, OWNERS, Died, Scene
-from tests.unit.moments import HandClock, at
+from tests.unit.moments import at
 
 MINUTE, INSTANT = timedelta(minutes=1), timedelta(microseconds=1)
 #: Up to `max_age` exactly, and just beyond it.
@@ -278,12 +277,9 @@ def verdict_of(row):
 
 
 @pytest.fixture
-def scene(shared_engine, key, tmp_path, monkeypatch):
-    clock = HandClock()
-    store = Store(shared_engine, Vault([key]), clock)
-    store.make_installation()
-    yield Scene(shared_engine, store, clock, monkeypatch, tmp_path / "home")
-    store.dispose()
+def scene(engine, store, clock, monkeypatch, tmp_path):
+    yield Scene(engine, store, clock, monkeypatch, tmp_path / "home")
+    gc.unfreeze()  # each run that is opened freezes what there is
 
 
 def test_the_tables_tell_of_every_past_instant_what_was_current_then(scene, backend):
