@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The lock is its own constraint: older pips look at newer releases of what one package asks for with an extra, and give up.
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --require-hashes
 RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
@@ -18,13 +19,13 @@ $(BIN)/python:
 
 $(RUN_READY): $(BIN)/python requirements.lock pyproject.toml
 	@echo "Installing the locked packages into $(VENV) (about a minute, once) ..."
-	@$(PIP) -r requirements.lock
+	@$(PIP) -r requirements.lock -c requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 $(DEV_READY): $(RUN_READY) requirements-dev.lock
 	@echo "Installing the locked test packages into $(VENV) ..."
-	@$(PIP) -r requirements-dev.lock
+	@$(PIP) -r requirements-dev.lock -c requirements-dev.lock
 	@touch $@
 
 demo: $(RUN_READY)  ## the whole loop against a local Exchange, from nothing

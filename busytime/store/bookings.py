@@ -223,7 +223,7 @@ class BookingRepository:
         return set(self._connection.execute(_entries_ending_after(instant)).scalars())
 
 
-def _entries_ending_after(instant: datetime) -> Select[str]:
+def _entries_ending_after(instant: datetime) -> Select[tuple[str]]:
     meant = entries.c.state.in_(LOST) & (entries.c.intended_ends_at > instant)
     return select(entries.c.booking_key).where(entries.c.state != EntryState.CANCELLED, or_(entries.c.ends_at > instant, meant))
 

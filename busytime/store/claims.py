@@ -84,7 +84,7 @@ class ClaimRepository:
         return min(limit for limit in limits if limit is not None)
 
     @staticmethod
-    def _learnt_pace(connection_id: int) -> Select[int | None]:
+    def _learnt_pace(connection_id: int) -> Select[tuple[int | None]]:
         return select(connections.c.mailboxes_in_five_minutes).where(connections.c.id == connection_id)
 
     def _owners_written(self, connection_id: int | None, now: datetime, *, taken: bool = False) -> set[int]:

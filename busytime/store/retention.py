@@ -66,7 +66,7 @@ class RetentionRepository:
         """Remove the oldest steps before the first that stays; return how many."""
         return self._remove(steps, select(steps.c.id).where(steps.c.id < first_kept).order_by(steps.c.id).limit(limit))
 
-    def _remove(self, table: Table, old: Select[int]) -> int:
+    def _remove(self, table: Table, old: Select[tuple[int]]) -> int:
         return self._connection.execute(delete(table).where(table.c.id.in_(old))).rowcount
 
     def oldest_events(self, first_kept: int, limit: int) -> OldestEvents | None:

@@ -22,7 +22,7 @@ _account = t.owners.alias("account")
 _owner = t.owners.alias("owner")
 
 
-def _with_calendar(table: Table) -> Select[*tuple[Any, ...]]:
+def _with_calendar(table: Table) -> Select[Any]:
     return (
         select(_owner.c.address.label("owner"), t.calendars.c.folder, *_columns(table))
         .select_from(table)
@@ -67,7 +67,7 @@ def _bookings() -> CompoundSelect[Any]:
 
 
 #: Name of each view and the query that it stands for.
-VIEWS: dict[str, Select[*tuple[Any, ...]] | CompoundSelect[Any]] = {
+VIEWS: dict[str, Select[Any] | CompoundSelect[Any]] = {
     "audit_runs": select(*_columns(t.runs), _actor.c.address.label("actor"))
     .select_from(t.runs)
     .join(_actor, _actor.c.id == t.runs.c.actor_id),
