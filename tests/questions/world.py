@@ -247,6 +247,7 @@ class World:
     def _resync(self, at: datetime, status: RunStatus | None) -> None:
         self.clock.time = at
         with self.store.write() as unit:
+            unit.requests.ask(RequestKind.VALIDATE, self._actors[ADMIN], at)
             unit.requests.ask(RequestKind.RESYNC, self._actors[ADMIN], at, self._connection)
         run = None
         if status is not None:
