@@ -45,11 +45,8 @@ def deed(name, *arguments):
     return st.tuples(st.just(name), *arguments)
 
 
-#: What happens outside before a run.
-deeds = st.one_of(
-    deed("wait", st.sampled_from(PAUSES)),
-    deed("wait", st.sampled_from(PAUSES)),
-    deed("set_the_clock_back", st.sampled_from(SET_BACK)),
+#: An owner makes or cancels an appointment.
+moves = st.one_of(
     deed(
         "appoint",
         places,
@@ -59,6 +56,13 @@ deeds = st.one_of(
         st.sampled_from([1, 1, 2]),
     ),
     deed("cancel", places, whichever),
+    deed("repeat", places, whichever),
+)
+#: What else happens outside before a run.
+deeds = st.one_of(
+    deed("wait", st.sampled_from(PAUSES)),
+    deed("wait", st.sampled_from(PAUSES)),
+    deed("set_the_clock_back", st.sampled_from(SET_BACK)),
     deed("grant", places, st.sampled_from(LEVELS)),
     deed("grant", places, st.sampled_from(LEVELS)),
     deed("fall_ill", st.sampled_from(OWNERS), st.sampled_from(ANSWERS), st.booleans()),
@@ -104,6 +108,13 @@ class Walk(RuleBasedStateMachine):
         if items:
             del items[list(items)[which % len(items)]]
 
+    def repeat(self, place, which):
+        """An appointment gets a second one of the same time: the count of the interval changes."""
+        items = self.server.owners[place[0]].folders[place[1]].items
+        if items:
+            item = items[list(items)[which % len(items)]]
+            self.server.add(place[0], item.start, item.end, item.status, folder=place[1])
+
     def grant(self, place, level):
         self.server.owners[place[0]].folders[place[1]].level = level
 
@@ -132,15 +143,16 @@ class Walk(RuleBasedStateMachine):
         self.server.lag = lag
 
     @rule(
-        done=st.lists(deeds, max_size=3),
+        moved=st.lists(moves, min_size=1, max_size=3),
+        done=st.lists(deeds, max_size=2),
         kind=st.sampled_from([HARVEST, *KINDS]),
         span=st.sampled_from(WINDOWS),
         batches=st.sampled_from([9, 9, 0, 1]),
         killed=st.sampled_from([None, "idle", "writing"]),
     )
-    def do_and_run(self, done, kind, span, batches, killed):
+    def do_and_run(self, moved, done, kind, span, batches, killed):
         """A run, or its first batches; the rest is for later, if ever."""
-        work = self.run(done, kind, span, batches)
+        work = self.run(moved + done, kind, span, batches)
         if work in self.at_work and killed:
             self.kill(work, writing=killed == "writing")
 
