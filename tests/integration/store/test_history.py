@@ -149,6 +149,30 @@ def test_an_answer_after_a_long_pause_leaves_the_old_word_in_history(harvest, fu
     assert [(row["as_of"], row["valid_to"]) for row in rows(coverage)] == [(MONDAY, clock.now()), (clock.now(), None)]
 
 
+def test_an_answer_that_came_late_leaves_the_old_word_in_history_even_if_it_was_asked_for_in_time(
+    harvest, furnish, store, open_run, rows, clock
+):
+    calendars = furnish(ANA)
+    harvest(calendars, answer())
+    clock.go(minutes=29)
+    reading = Reading(clock.now(), {calendars[0].id: answer()})
+    clock.go(minutes=2)
+    run_id = open_run()
+    with store.write() as unit:
+        assert told(record_batch(unit, calendars, reading, WINDOW, run_id, MAX_AGE)) == (1, 0, 1, 1)
+    assert [row["as_of"] for row in rows(coverage)] == [MONDAY, at(29)]
+
+
+def test_what_history_has_as_outdated_stays_so_when_the_clock_is_set_back(harvest, furnish, rows, clock):
+    ana, bo = furnish(ANA, BO)
+    harvest([ana], answer())
+    clock.go(minutes=40)
+    harvest([bo], answer())
+    clock.go(minutes=-20)
+    assert told(harvest([ana], answer())[1]) == (1, 0, 1, 1)
+    assert [row["as_of"] for row in rows(coverage, coverage.c.calendar_id == ana.id)] == [MONDAY, at(20)]
+
+
 def test_rows_that_the_window_has_left_behind_stay_as_they_are(harvest, furnish, rows, clock):
     calendars = furnish(ANA)
     clock.go(minutes=80)
