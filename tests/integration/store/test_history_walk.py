@@ -11,12 +11,12 @@ from datetime import timedelta
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from busytime.errors import AuthenticationError, FatalError, Reason, ServerUnavailableError, SpoiltAnswerError
 from busytime.model import BusyStatus, RunStatus, Unanswered, Window, harvest_window
 from tests.integration.store.history_model import different, told
-from tests.integration.store.history_scene import ANA, HARVEST, HISTORY_VIEWS, KINDS, OWNERS, Died, Scene
+from tests.integration.store.history_scene import ANA, HISTORY_VIEWS, KINDS, OWNERS, Died, Scene
 from tests.unit.moments import at
 
 MINUTE, INSTANT = timedelta(minutes=1), timedelta(microseconds=1)
@@ -143,18 +143,26 @@ class Walk(RuleBasedStateMachine):
         self.server.lag = lag
 
     @rule(
+        first=st.sampled_from([None, "finish", "wake"]),
+        which=whichever,
         moved=st.lists(moves, min_size=1, max_size=3),
-        done=st.lists(deeds, max_size=2),
-        kind=st.sampled_from([HARVEST, *KINDS]),
+        done=st.lists(deeds, max_size=3),
+        kind=st.sampled_from(KINDS),
         span=st.sampled_from(WINDOWS),
         batches=st.sampled_from([9, 9, 0, 1]),
         killed=st.sampled_from([None, "idle", "writing"]),
+        percent=st.integers(0, 100),
     )
-    def do_and_run(self, moved, done, kind, span, batches, killed):
-        """A run, or its first batches; the rest is for later, if ever."""
+    def step(self, first, which, moved, done, kind, span, batches, killed, percent):
+        """Somebody else goes on; things happen; a run begins, and perhaps ends; and a look back."""
+        if first == "finish" and self.at_work:
+            self.go_on(self.at_work[which % len(self.at_work)], 1 + which)
+        if first == "wake" and self.dead:
+            self.wake(self.dead[which % len(self.dead)])
         work = self.run(moved + done, kind, span, batches)
         if work in self.at_work and killed:
             self.kill(work, writing=killed == "writing")
+        self.look_back(percent, which % 3 - 1)
 
     def run(self, done, kind, span, batches):
         for name, *arguments in done:
@@ -163,11 +171,6 @@ class Walk(RuleBasedStateMachine):
         if work := self.begin(kind, window):
             self.go_on(work, batches)
         return work
-
-    @precondition(lambda self: self.at_work)
-    @rule(which=whichever, batches=st.sampled_from([1, 9]))
-    def finish(self, which, batches):
-        self.go_on(self.at_work[which % len(self.at_work)], batches)
 
     def kill(self, work, *, writing):
         """End a process between two batches, or before one commits."""
@@ -178,13 +181,10 @@ class Walk(RuleBasedStateMachine):
         else:
             self.die(work)
 
-    @precondition(lambda self: self.dead)
-    @rule(which=whichever)
-    def wake(self, which):
+    def wake(self, work):
         """A process that only seemed to be dead goes on."""
-        work = self.dead[which % len(self.dead)]
+        self.dead.remove(work)
         if self.scene.status(work) != RunStatus.CRASHED:
-            self.dead.remove(work)
             self.go_on(work, 9)
 
     def begin(self, kind, window):
@@ -227,8 +227,6 @@ class Walk(RuleBasedStateMachine):
 
     # What the tables tell
 
-    @precondition(lambda self: self.scene.ledger.moments)
-    @rule(percent=st.integers(0, 100), nudge=st.sampled_from([-1, 0, 1]))
     def look_back(self, percent, nudge):
         """Any instant between the first batch and now."""
         first, last = self.scene.ledger.moments[0].time, max(self.clock.now(), self.scene.ledger.moments[-1].time)
@@ -295,5 +293,5 @@ def scene(engine, store, clock, monkeypatch, tmp_path):
 
 
 def test_the_tables_tell_of_every_past_instant_what_was_current_then(scene, backend):
-    walks = settings().max_examples // {"sqlite": 2, "postgresql": 5}[backend]
-    run_state_machine_as_test(lambda: Walk(scene), settings=settings(max_examples=walks, stateful_step_count=12))
+    walks = settings().max_examples // {"sqlite": 3, "postgresql": 6}[backend]
+    run_state_machine_as_test(lambda: Walk(scene), settings=settings(max_examples=walks, stateful_step_count=9))
