@@ -11,7 +11,7 @@ import pytest
 from tests.flows.harness import eventually, finished, spared
 from tests.integration.cli.terminal import Terminal
 
-NOBODY = "nobody@corp.example"
+NOBODY = "nobody-of-all@corp.example"  # of no other test: its artifacts would be found on the shared server
 #: Whoever writes over a person's row is at it until he is killed.
 STUCK = """
 CREATE TRIGGER stuck BEFORE UPDATE ON owners BEGIN

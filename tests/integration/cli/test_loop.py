@@ -176,7 +176,7 @@ def test_the_roster_list_names_calendars_their_connection_and_pages(loop):
 
 def test_db_upgrade_of_a_database_at_head_says_its_version(loop):
     ((version,),) = loop.home.query("SELECT version_num FROM alembic_version")
-    assert loop.upgraded.ended(0).json == {"schema_version": version}
+    assert loop.upgraded.ended(0).json == {"schema_version": version, "upgraded_from": None, "backup": None}
 
 
 def test_every_run_notes_who_started_it_and_what_it_read(loop):
