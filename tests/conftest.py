@@ -29,6 +29,16 @@ def pytest_configure(config):
     config.option.allow_unix_socket = True
 
 
+#: Folders whose tests start processes or run whole flows.
+_SLOW = ("tests/integration/cli/", "tests/flows/", "tests/integration/pushing/", "tests/integration/log_on/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    # The slow ones first, in whatever order they are: so no worker is left alone with one of them at the end.
+    items.sort(key=lambda item: not item.nodeid.startswith(_SLOW))
+
+
 @pytest.fixture(autouse=True)
 def _apart(monkeypatch, tmp_path_factory):
     """Give each test a home and a working directory of its own, and take away what another one left in the environment."""
