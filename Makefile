@@ -32,7 +32,7 @@ demo: $(RUN_READY)  ## the whole loop against a local Exchange, from nothing
 	@$(BIN)/busytime demo
 
 test: $(DEV_READY)  ## all tests but benchmarks and proofs
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 unit: $(DEV_READY)  ## only the tests of the pure rules
 	@$(BIN)/python -m pytest tests/unit tests/property

@@ -9,7 +9,7 @@ _OURS = ("BUSYTIME_", "PREFECT_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy")
 
 settings.register_profile("dev", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples=100, derandomize=True, print_blob=True)
+settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples=50, derandomize=True, print_blob=True)
 settings.register_profile("deep", parent=settings.get_profile("dev"), max_examples=500, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
