@@ -249,7 +249,8 @@ def _give_up(
     state = EntryState.WAITING_FOR_LOG_ON if error.reason in LOGON_REASONS else EntryState.FAILED
     done = {(it.booking_key, it.calendar_id) for it in results}
     left = [change for change in batch.changes if (change.booking.key, change.calendar_id) not in done]
-    calendars, _ = _calendars(office, left)
+    with office.store.read() as unit:
+        calendars = {it.id: it for it in unit.roster.by_id({change.calendar_id for change in left})}
     return tuple(
         result
         for calendar_id, changes in _by_calendar(left).items()
