@@ -4,8 +4,9 @@ For each entry: look up what a lost answer left behind, look whether it may be w
 back. Every step begins with what is stored, which is what makes it safe to run again, whenever its process died.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from busytime.attempts import Attempts, Task
@@ -30,6 +31,7 @@ from busytime.errors import (
 )
 from busytime.model import Calendar, Outcome, Role, Window
 from busytime.planning import PlannedChange, Snapshot, in_order, plan_booking
+from busytime.ports import EntryBook
 from busytime.push_desk import PushDesk
 from busytime.settling import Sighting, has_time, sort_out
 from busytime.slots import Obstacle, Slot, Slots
@@ -77,13 +79,14 @@ def push_calendar(
             results += _unclaimed(chunk, claim)
             continue
         try:
-            _Chunk(desk, calendars, chunk).push(results)
+            _Chunk(desk, calendars, chunk, desk.book.snapshot(_keys(chunk))).push(results)
         finally:
             desk.book.release(desk.calendar.id)
 
 
-def give_up(desk: PushDesk, changes: Sequence[PlannedChange], error: BusyTimeError, state: EntryState) -> list[ChangeResult]:
-    """Note for changes that are left why nothing is sent; what another process has claimed is left to it.
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Changes of one calendar for which nothing is sent.
 
     Args:
         desk: The calendar.
@@ -91,14 +94,42 @@ def give_up(desk: PushDesk, changes: Sequence[PlannedChange], error: BusyTimeErr
         error: Why.
         state: What their entries become, unless a lost answer has to be looked up first.
     """
-    claim = desk.book.claim(desk.calendar.id)
-    if claim is not Claim.GRANTED:
-        return _unclaimed(changes, claim)
-    try:
-        tasks, attempts = _Chunk(desk, {}, changes).tasks(), Attempts(desk)
-        return [attempts.refuse(task, Outcome.FAILED, state, error.reason, error.detail) for task in tasks]
-    finally:
-        desk.book.release(desk.calendar.id)
+
+    desk: PushDesk
+    changes: Sequence[PlannedChange]
+    error: BusyTimeError
+    state: EntryState
+
+
+def give_up(book: EntryBook, left: Sequence[Leftover]) -> list[ChangeResult]:
+    """Note for changes that are left why nothing is sent; what another process has claimed is left to it.
+
+    Args:
+        book: The tables.
+        left: At most one for each calendar.
+    """
+    results: list[ChangeResult] = []
+    with ExitStack() as claims:
+        mine: list[Leftover] = []
+        for it in left:
+            claim = book.claim(it.desk.calendar.id)
+            if claim is Claim.GRANTED:
+                claims.callback(book.release, it.desk.calendar.id)
+                mine.append(it)
+            else:
+                results += _unclaimed(it.changes, claim)
+        # Only now: what is claimed stays as it is read.
+        snapshot = book.snapshot(_keys(change for it in mine for change in it.changes))
+        for it in mine:
+            attempts = Attempts(it.desk)
+            tasks = _Chunk(it.desk, {}, it.changes, snapshot).tasks()
+            reason, detail = it.error.reason, it.error.detail
+            results += [attempts.refuse(task, Outcome.FAILED, it.state, reason, detail) for task in tasks]
+    return results
+
+
+def _keys(changes: Iterable[PlannedChange]) -> set[str]:
+    return {change.booking.key for change in changes}
 
 
 def _unclaimed(changes: Sequence[PlannedChange], claim: Claim) -> list[ChangeResult]:
@@ -127,11 +158,14 @@ def _chunks(changes: Sequence[PlannedChange]) -> Iterator[list[PlannedChange]]:
 class _Chunk:
     """Some changes of one calendar, under one claim."""
 
-    def __init__(self, desk: PushDesk, calendars: Mapping[int, Calendar], changes: Sequence[PlannedChange]) -> None:
+    def __init__(
+        self, desk: PushDesk, calendars: Mapping[int, Calendar], changes: Sequence[PlannedChange], snapshot: Snapshot
+    ) -> None:
         """Plan again from what is stored now: since the plan was made, others may have been at work."""
         self._desk = desk
-        self._snapshot: Snapshot = desk.book.snapshot({change.booking.key for change in changes})
-        planned = [change for booking in self._snapshot.bookings for change in plan_booking(self._snapshot, booking)]
+        self._snapshot = snapshot
+        bookings = [booking for booking in snapshot.bookings if booking.key in _keys(changes)]
+        planned = [change for booking in bookings for change in plan_booking(snapshot, booking)]
         mine = [change for change in planned if change.calendar_id == desk.calendar.id]
         self._changes = desk.book.want(sorted(mine, key=in_order))
         self._slots = Slots(desk, calendars, [slot for slot in map(self._slot, self._changes) if slot])

@@ -18,7 +18,7 @@ from busytime.permissions import Need, Verdict
 from busytime.planning import Plan, PlannedChange, make_plan
 from busytime.ports import CalendarGateway
 from busytime.push_desk import PushDesk
-from busytime.pushing import give_up, push_calendar
+from busytime.pushing import Leftover, give_up, push_calendar
 from busytime.scope import Scope
 from busytime.store.connections import StoredConnection
 from busytime.store.entry_book import StoredEntryBook
@@ -166,9 +166,9 @@ def push_owner(batch: OwnerBatch) -> OwnerPush:
         step.note(error)
         if not (is_last_word(error) or isinstance(error, FatalError)):
             raise
-        book = open_book(office, batch.run_id, backfill=batch.backfill)
-        left = () if isinstance(error, _NOTHING_MORE) else _give_up(office, book, batch, results, error)
-        return OwnerPush((*earlier, *results), error, left)
+        done = {(it.booking_key, it.calendar_id) for it in results}
+        left = [it for it in batch.changes if (it.booking.key, it.calendar_id) not in done]
+        return OwnerPush((*earlier, *results), error, _give_up(office, [(replace(batch, changes=tuple(left)), error)]))
     step.note()
     return OwnerPush((*earlier, *results))
 
@@ -185,14 +185,8 @@ def _ended_before(office: Workspace, batch: OwnerBatch) -> list[ChangeResult]:
 def leave_owners(left: Sequence[tuple[OwnerBatch, BusyTimeError]]) -> OwnerPush:
     """Write down that nothing was sent for some owners, and why: mostly because nobody can log on for them."""
     office = workspace()
-    told = [(batch, error) for batch, error in left if not isinstance(error, _NOTHING_MORE)]
-    results: list[ChangeResult] = []
-    for start in range(0, len(told), _LEFT_TOGETHER):
-        part = told[start : start + _LEFT_TOGETHER]
-        book = open_book(office, part[0][0].run_id, backfill=part[0][0].backfill)
-        with book.together():
-            results += [it for batch, error in part for it in _give_up(office, book, batch, (), error)]
-    return OwnerPush((), None, tuple(results))
+    parts = [left[start : start + _LEFT_TOGETHER] for start in range(0, len(left), _LEFT_TOGETHER)]
+    return OwnerPush((), None, tuple(result for part in parts for result in _give_up(office, part)))
 
 
 def _push(office: Workspace, connection: StoredConnection, batch: OwnerBatch, results: list[ChangeResult]) -> None:
@@ -243,19 +237,27 @@ def _connected(connection: StoredConnection | None) -> StoredConnection:
     return connection
 
 
-def _give_up(
-    office: Workspace, book: StoredEntryBook, batch: OwnerBatch, results: Sequence[ChangeResult], error: BusyTimeError
-) -> tuple[ChangeResult, ...]:
-    state = EntryState.WAITING_FOR_LOG_ON if error.reason in LOGON_REASONS else EntryState.FAILED
-    done = {(it.booking_key, it.calendar_id) for it in results}
-    left = [change for change in batch.changes if (change.booking.key, change.calendar_id) not in done]
+def _give_up(office: Workspace, left: Sequence[tuple[OwnerBatch, BusyTimeError]]) -> tuple[ChangeResult, ...]:
+    """Write down in one transaction why nothing is sent, unless nothing may be written any more."""
+    told = [(batch, error) for batch, error in left if not isinstance(error, _NOTHING_MORE)]
+    if not told:
+        return ()
+    first, _ = told[0]
+    book = open_book(office, first.run_id, backfill=first.backfill)
     with office.store.read() as unit:
-        calendars = {it.id: it for it in unit.roster.by_id({change.calendar_id for change in left})}
-    return tuple(
-        result
-        for calendar_id, changes in _by_calendar(left).items()
-        for result in give_up(open_desk(office, None, book, calendars[calendar_id]), changes, error, state)
-    )
+        keys = {change.calendar_id for batch, _ in told for change in batch.changes}
+        calendars = {it.id: it for it in unit.roster.by_id(keys)}
+    leftovers = [
+        Leftover(open_desk(office, None, book, calendars[calendar_id]), changes, error, _state_after(error))
+        for batch, error in told
+        for calendar_id, changes in _by_calendar(batch.changes).items()
+    ]
+    with book.together():
+        return tuple(give_up(book, leftovers))
+
+
+def _state_after(error: BusyTimeError) -> EntryState:
+    return EntryState.WAITING_FOR_LOG_ON if error.reason in LOGON_REASONS else EntryState.FAILED
 
 
 def _by_calendar(changes: Sequence[PlannedChange]) -> dict[int, list[PlannedChange]]:

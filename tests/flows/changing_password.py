@@ -93,6 +93,17 @@ class Change:
         command = ("password", self.home.exchange.email, "--password-stdin", "--json")
         return finished(self.home.start(*command, stdin=subprocess.PIPE), NEW_PASSWORD + "\n", 2 * _PATIENCE_SECONDS)
 
+    def assert_harmless(self) -> None:
+        """Check that all four stopped after two refused log-ons at most, and that the one command brings all back."""
+        assert {result.status for result in self.results} == {5}, [result.err for result in self.results]
+        assert 1 <= self.refused <= 2
+        assert self.waiting()
+        self.home.exchange.control("POST", "/limits", {"latency_ms": 0})
+        before = self.refused
+        self.bring_back().ended(0)
+        assert self.refused == before
+        self.assert_all_is_back()
+
     def assert_all_is_back(self) -> None:
         """Check that every calendar is known, and every booking in its calendar, once."""
         status = self.home.call("status", "--json").ended(0).json

@@ -14,12 +14,4 @@ def test_a_password_changed_under_a_thousand_batches(home, exchange, person, tel
 
     change.work_and_change(after=200)
     tell(change.told())
-
-    assert {result.status for result in change.results} == {5}, [result.err for result in change.results]
-    assert 1 <= change.refused <= 2
-    assert change.waiting()
-    exchange.control("POST", "/limits", {"latency_ms": 0})
-    before = change.refused
-    change.bring_back().ended(0)
-    assert change.refused == before
-    change.assert_all_is_back()
+    change.assert_harmless()

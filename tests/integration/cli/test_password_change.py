@@ -10,12 +10,4 @@ def test_a_password_changed_under_four_processes(home, exchange, person):
     exchange.control("POST", "/limits", {"latency_ms": 300})  # slow enough that none is done before all are at work
 
     change.work_and_change(after=30)
-
-    assert {result.status for result in change.results} == {5}, [result.err for result in change.results]
-    assert 1 <= change.refused <= 2
-    assert change.waiting()
-    exchange.control("POST", "/limits", {"latency_ms": 0})
-    before = change.refused
-    change.bring_back().ended(0)
-    assert change.refused == before
-    change.assert_all_is_back()
+    change.assert_harmless()

@@ -11,7 +11,7 @@ from busytime.model import BusyStatus, Outcome, Role
 from busytime.owner_changes import read_entries_back
 from busytime.planning import make_plan
 from busytime.push_desk import PushDesk
-from busytime.pushing import give_up, push_calendar
+from busytime.pushing import Leftover, give_up, push_calendar
 from busytime.store.entry_book import StoredEntryBook
 from tests.integration.pushing.world import ATTEMPTS, PAGES, PASSES, Died, SystemClock
 
@@ -135,7 +135,8 @@ class Process:
                 done = {it.booking_key for it in results}
                 left = [it for it in planned if it.booking.key not in done]
                 if attempt == ATTEMPTS - 1:
-                    give_up(self._desk(owner), left, error, EntryState.FAILED)
+                    desk = self._desk(owner)
+                    give_up(desk.book, [Leftover(desk, left, error, EntryState.FAILED)])
         return None
 
     def _push_calendar(self, desk, left, results):
