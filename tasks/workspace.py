@@ -19,7 +19,6 @@ from busytime import __version__
 from busytime.claiming import Desk
 from busytime.connecting import open_secret
 from busytime.errors import ConfigurationError, NoConnectionError, Reason
-from busytime.ews import EWSCalendarGateway, EWSServerFinder
 from busytime.guarding import ClaimedAttempt, ConnectionGuard
 from busytime.model import AuthType, Endpoint, Secret
 from busytime.permits import PermitLine
@@ -124,6 +123,8 @@ class Workspace:
 
     def open_gateway(self, endpoint: Endpoint, secret: Secret, guard: RequestGuard | None = None) -> CalendarGateway:
         """Return the server as a secret sees it; without a guard its log-on has to be claimed by itself."""
+        from busytime.ews import EWSCalendarGateway  # noqa: PLC0415 -- its library is slow to import, and most commands ask no server
+
         basic = endpoint.auth_type is AuthType.BASIC
         return EWSCalendarGateway(
             endpoint,
@@ -140,6 +141,8 @@ class Workspace:
         Args:
             ca_pem: The private authority that is trusted in the public ones' stead.
         """
+        from busytime.ews import EWSServerFinder  # noqa: PLC0415 -- as above
+
         return EWSServerFinder(ca_pem, request_deadline_seconds=self.settings.request_deadline_seconds)
 
     @property

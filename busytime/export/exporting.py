@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from busytime import __version__
-from busytime.export.arrow import ParquetWriter
 from busytime.export.folder import ExportedFile, ExportFolder, HashedFile, export_folder
 from busytime.export.text_formats import CSVWriter, JSONLinesWriter, instant_text
 from busytime.store.cuts import Since, Span
@@ -34,8 +33,14 @@ class Writer(Protocol):
         """Write the file's end, if its format has one."""
 
 
+def _parquet_writer(file: HashedFile, columns: Sequence[ViewColumn]) -> Writer:
+    from busytime.export.arrow import ParquetWriter  # noqa: PLC0415 -- its library is slow to import, and no other format needs it
+
+    return ParquetWriter(file, columns)
+
+
 _WRITERS: dict[Format, Callable[[HashedFile, Sequence[ViewColumn]], Writer]] = {
-    Format.PARQUET: ParquetWriter,
+    Format.PARQUET: _parquet_writer,
     Format.CSV: CSVWriter,
     Format.JSONL: JSONLinesWriter,
 }

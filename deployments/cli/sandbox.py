@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from busytime.errors import ConfigurationError
-from deployments.sandbox import RightsStyle, SandboxOptions, read_ics, serve
+from deployments.sandbox.options import SandboxOptions, read_ics
+from deployments.sandbox.rights import RightsStyle
 
 
 def sandbox(
@@ -27,6 +28,8 @@ def sandbox(
         files = tuple(read_ics(value) for value in ics or ())
     except ValueError as error:
         raise ConfigurationError(f"{error}.") from None
+    from deployments.sandbox.server import serve  # noqa: PLC0415 -- slow to import, and no other command needs it
+
     serve(
         SandboxOptions(
             port=port,

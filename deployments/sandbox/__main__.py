@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from deployments.sandbox import RightsStyle, SandboxOptions, read_ics, serve
+from deployments.sandbox.options import SandboxOptions, read_ics
+from deployments.sandbox.rights import RightsStyle
+from deployments.sandbox.server import serve
 
 
 def main(argv: list[str] | None = None) -> int:
