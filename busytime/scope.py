@@ -56,11 +56,13 @@ class Scope:
         connection_ids: Only through these connections.
         calendar_ids: Only these calendars.
         shard: Only this part of the owners.
+        cut_by: The run that cut the shards.
     """
 
     connection_ids: frozenset[int] | None = None
     calendar_ids: frozenset[int] | None = None
     shard: Shard | None = None
+    cut_by: int | None = None
 
     def connects(self, connection_id: int | None) -> bool:
         """Tell whether a connection belongs to it; ``None`` stands for having none."""

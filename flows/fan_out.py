@@ -23,6 +23,9 @@ Fates = dict[int, object]
 RUNNER: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=4)  # type: ignore[assignment]  # its own future is narrower
 
 
+#: What a run says that comes later than it was due, and finds that its work is done.
+OVERTAKEN = "a later run was here first; nothing is to be done"
+
 #: So many parts are begun before the first of them has ended: enough for all threads, and few enough to stop soon.
 _AHEAD = 32
 

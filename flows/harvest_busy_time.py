@@ -1,45 +1,86 @@
 """The harvest: lock, probe, batches, and a final state that names the calendars without an answer."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
 
+from busytime.errors import BusyTimeError
 from busytime.harvesting import BatchResult
 from busytime.model import RunStatus, Window, harvest_window
 from busytime.outcomes import EntriesRead, HarvestOutcome, judge_harvest
-from flows.fan_out import RUNNER, log_on, named_state, spread
+from busytime.scope import Scope
+from flows.fan_out import OVERTAKEN, RUNNER, log_on, named_state, spread
 from flows.options import HarvestOptions, WindowOptions
 from tasks.harvest import harvest_batch, list_batches, tell_unread
 from tasks.read_back import follow_owners, list_entries_to_read_back, read_back_batch
-from tasks.runs import close_run, closed_on_error, open_run
+from tasks.runs import OpenRun, close_run, closed_on_error, is_overtaken, open_run
 from tasks.scopes import choose_scope, foresee
+from tasks.shards import ShardOrder, list_shards, run_shards
 from tasks.workspace import workspace
 
 _NAMED_FAILURES = 10
-
-
 _DEFAULT = HarvestOptions()
 
 
 @flow(name="harvest_busy_time", task_runner=RUNNER)
 def harvest_busy_time(options: HarvestOptions = _DEFAULT) -> State[HarvestOutcome]:
     """Read everybody's busy time once, and write what changed; or only of some."""
-    scope = choose_scope(options.connections, options.owners, options.pages)
+    scope = scope_of(options)
     window = choose_window(options.window)
     if options.dry_run:
         return final_state(HarvestOutcome(None, RunStatus.COMPLETED, message=foresee(scope, "read")))
+    if scope.shard is None and is_overtaken("harvest_busy_time", options.trigger):
+        return final_state(HarvestOutcome(None, RunStatus.SKIPPED, message=OVERTAKEN))
     run = open_run("harvest_busy_time", options.trigger, window, scope=scope)
     if not run.locks:
         return final_state(HarvestOutcome(run.run_id, RunStatus.SKIPPED))
     with closed_on_error(run):
         good, fates = log_on(run, run.locks)
-        batches = list_batches(run, window, good, scope)
+        given = give_shards(run, list_shards(good, scope), options)
+        here = [lock for lock in good if lock.connection_id not in given.connection_ids]
+        batches = list_batches(run, window, here, scope)
         results = spread(harvest_batch, batches, fates)
-        entries = spread(read_back_batch, list_entries_to_read_back(run, window, good, scope), fates)
-        entries.append(follow_owners(run))
+        entries = spread(read_back_batch, list_entries_to_read_back(run, window, here, scope), fates)
+        results += given.results()
+        entries += [follow_owners(run)] if scope.shard is None else []
         results.append(tell_unread(window, fates, batches, results, scope))
         outcome = judge_harvest(run.run_id, list(fates.values()), results, entries)
         close_run(run, outcome.status, outcome.reason, outcome.counts)
     return final_state(outcome)
+
+
+def scope_of(options: HarvestOptions) -> Scope:
+    """Return what a harvest works on.
+
+    Raises:
+        ConfigurationError: A name is not in the roster.
+    """
+    shard = options.shard
+    cut = (shard.as_shard(), shard.parent_run_id) if shard else (None, None)
+    return choose_scope(options.connections, options.owners, options.pages, *cut)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenShards:
+    """Shards that runs of their own read meanwhile."""
+
+    connection_ids: frozenset[int]
+    ended: PrefectFuture[list[BatchResult | BusyTimeError]] | None
+
+    def results(self) -> Sequence[object]:
+        """Wait for them, and return what each came to."""
+        return self.ended.result() if self.ended else ()
+
+
+def give_shards(run: OpenRun, orders: Sequence[ShardOrder], options: HarvestOptions) -> GivenShards:
+    """Have shards read by runs of their own."""
+    if not orders:
+        return GivenShards(frozenset(), None)
+    said = options.model_dump(mode="json", exclude={"shard", "connections"})
+    return GivenShards(frozenset(it.connection_id for it in orders), run_shards.submit(run.run_id, orders, said))
 
 
 def choose_window(asked: WindowOptions | None) -> Window:

@@ -58,6 +58,19 @@ class OpenRun:
     locks: tuple[HeldLock, ...] = field(default=())
 
 
+@task(name="is_overtaken", cache_policy=NO_CACHE)
+def is_overtaken(flow: str, trigger: Trigger) -> bool:
+    """Tell whether a scheduled run comes so late that another one has begun since it was due.
+
+    While a machine is off, Prefect's schedules pile up runs, which all fire when it is on again.
+    """
+    due = runtime.flow_run.scheduled_start_time
+    if trigger is not Trigger.SCHEDULE or due is None:
+        return False
+    with workspace().store.read() as unit:
+        return unit.runs.began_after(flow, due)
+
+
 @task(name="open_run", cache_policy=NO_CACHE)
 def open_run(
     flow: str,
@@ -139,7 +152,8 @@ def _open(
     now = office.clock.now()
     run_id = _note_start(office, unit, flow, trigger, window)
     shard = str(scope.shard or 0) if alone else f"run-{run_id}"
-    taken = [_take(office, unit, f"{flow}:{it.id}:{shard}", run_id, it.id) for it in connections]
+    free = [it for it in connections if not alone or _is_free(office, unit, f"{flow}:{it.id}:", scope)]
+    taken = [_take(office, unit, f"{flow}:{it.id}:{shard}", run_id, it.id) for it in free]
     run = OpenRun(run_id, tuple(lock for lock in taken if lock is not None))
     if not connections:
         unit.runs.close(run_id, RunStatus.REFUSED, now, reason=Reason.NO_CONNECTION)
@@ -147,6 +161,19 @@ def _open(
     if not run.locks:
         unit.runs.close(run_id, RunStatus.SKIPPED, now)
     return run
+
+
+def _is_free(office: Workspace, unit: UnitOfWork, prefix: str, scope: Scope) -> bool:
+    """Tell whether no other cut of a connection's calendars is at work: two cuts have calendars in common.
+
+    A shard may be read while the run that cut it holds the connection, and beside the others of that cut.
+    """
+    office.store.sweep_locks(unit, f"{prefix}%")
+    others = unit.locks.held(f"{prefix}%")
+    whole = others.pop(f"{prefix}0", None)
+    if scope.shard is None:
+        return not others
+    return whole == scope.cut_by and all(name.endswith(f"/{scope.shard.count}") for name in others)
 
 
 def _take(office: Workspace, unit: UnitOfWork, name: str, run_id: int, connection_id: int) -> HeldLock | None:

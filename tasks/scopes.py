@@ -9,7 +9,11 @@ from tasks.workspace import workspace
 
 
 def choose_scope(
-    connections: Collection[str] = (), owners: Collection[str] = (), pages: Collection[str] = (), shard: Shard | None = None
+    connections: Collection[str] = (),
+    owners: Collection[str] = (),
+    pages: Collection[str] = (),
+    shard: Shard | None = None,
+    cut_by: int | None = None,
 ) -> Scope:
     """Return the scope that these names mean.
 
@@ -18,6 +22,7 @@ def choose_scope(
         owners: Addresses whose calendars belong to it, beside those of the pages; none of both stand for all.
         pages: Names of booking pages.
         shard: Only this part of the owners.
+        cut_by: The run that cut the shards.
 
     Raises:
         ConfigurationError: A name is not in the roster, or no such account is connected.
@@ -27,6 +32,7 @@ def choose_scope(
             connection_ids=_connections(unit, {it.lower() for it in connections}) if connections else None,
             calendar_ids=_calendars(unit, {it.lower() for it in owners}, set(pages)) if owners or pages else None,
             shard=shard,
+            cut_by=cut_by,
         )
 
 

@@ -167,6 +167,15 @@ class LockRepository:
         rows = self._connection.execute(select(*columns)).all()
         return sorted({row.run_id for row in rows if self._is_held(row, process, now)})
 
+    def held(self, pattern: str) -> dict[str, int]:
+        """Return the runs that hold some locks, by the locks' names, as far as is written down.
+
+        Args:
+            pattern: Names of the locks, with `%` for any text.
+        """
+        query = select(locks.c.name, locks.c.run_id).where(locks.c.name.like(pattern))
+        return {row.name: row.run_id for row in self._connection.execute(query)}
+
     def has_living_run(self, run_id: int, process: Process, now: datetime) -> bool:
         """Tell whether a run's process lives and holds a lock."""
         rows = self._connection.execute(select(locks).where(locks.c.run_id == run_id))

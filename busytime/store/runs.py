@@ -43,6 +43,23 @@ class Attempt:
     back_off_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run as it is stored.
+
+    Args:
+        id: Its surrogate key.
+        status: How it stands.
+        reason: Why it was refused or failed.
+        counts: The counts of its result.
+    """
+
+    id: int
+    status: RunStatus
+    reason: Reason | None
+    counts: Mapping[str, int]
+
+
 class RunRepository:
     """Opens and closes runs, and notes their steps."""
 
@@ -96,6 +113,19 @@ class RunRepository:
         if counts is not None:
             values["counts"] = dict(counts)
         self._connection.execute(update(runs).where(runs.c.id == run_id, runs.c.status == RunStatus.RUNNING).values(values))
+
+    def of_prefect(self, prefect_id: str) -> StoredRun | None:
+        """Return the newest run of one of Prefect's flow runs; ``None`` where it has begun none."""
+        query = select(runs).where(runs.c.prefect_flow_run_id == prefect_id).order_by(runs.c.id.desc()).limit(1)
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return StoredRun(row.id, RunStatus(row.status), Reason(row.reason) if row.reason else None, row.counts)
+
+    def began_after(self, flow: str, instant: datetime) -> bool:
+        """Tell whether a run of a flow that was not skipped has begun at an instant or later."""
+        query = select(runs.c.id).where(runs.c.flow == flow, runs.c.started_at >= instant, runs.c.status != RunStatus.SKIPPED)
+        return self._connection.execute(query.limit(1)).first() is not None
 
     def is_at_work(self, flow: str) -> bool:
         """Tell whether a run of a flow has not ended, as far as is written down."""
