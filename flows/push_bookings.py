@@ -7,7 +7,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 
 from busytime.errors import BusyTimeError, FatalError, NoConnectionError, UnsafePlanError
-from busytime.model import RunStatus
+from busytime.model import RunStatus, Trigger
 from busytime.outcomes import PushOutcome, judge_push
 from busytime.planning import Plan
 from flows.fan_out import RUNNER, Fates, log_on, named_state, spread
@@ -19,6 +19,7 @@ from tasks.push import (
     foresee_push,
     leave_owners,
     list_unvalidated,
+    look_for_work,
     name_calendars,
     plan_push,
     push_owner,
@@ -37,6 +38,8 @@ def push_bookings(options: PushOptions = _DEFAULT) -> State[PushOutcome]:
     scope = choose_scope(options.connections, options.owners, options.pages)
     if options.dry_run:
         return show_plan(foresee_push(options.force_pages, scope, backfill=options.backfill))
+    if not look_for_work(scope) and options.trigger is not Trigger.MANUAL:
+        return named_state(RunStatus.COMPLETED, "nothing to do", PushOutcome(None, RunStatus.COMPLETED, ()))
     run = open_run("push_bookings", options.trigger, alone=False, scope=scope)
     with closed_on_error(run):
         try:

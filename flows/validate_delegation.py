@@ -7,11 +7,12 @@ from prefect.client.schemas.objects import State
 from busytime.model import RunStatus
 from busytime.outcomes import ValidationOutcome, judge_validation
 from busytime.verdicts import Finding
-from flows.fan_out import RUNNER, log_on, named_state, spread
+from flows.fan_out import OVERTAKEN, RUNNER, log_on, named_state, spread
 from flows.options import ValidateOptions
-from tasks.runs import close_run, closed_on_error, open_run
+from tasks.resync import end_requests
+from tasks.runs import close_run, closed_on_error, is_overtaken, open_run
 from tasks.scopes import choose_scope, foresee
-from tasks.validate import list_unserved_findings, list_validation_batches, validate_batch
+from tasks.validate import list_unserved_findings, list_validation_batches, take_validation_requests, validate_batch
 
 _NAMED = 10
 
@@ -25,16 +26,21 @@ def validate_delegation(options: ValidateOptions = _DEFAULT) -> State[Validation
     scope = choose_scope(options.connections, options.owners, options.pages)
     if options.dry_run:
         return final_state(ValidationOutcome(None, RunStatus.COMPLETED, message=foresee(scope, "validated")))
+    if is_overtaken("validate_delegation", options.trigger):
+        return final_state(ValidationOutcome(None, RunStatus.SKIPPED, message=OVERTAKEN))
     run = open_run("validate_delegation", options.trigger, scope=scope)
     if not run.locks:
         return final_state(ValidationOutcome(run.run_id, RunStatus.SKIPPED))
     with closed_on_error(run):
+        take_validation_requests(run, scope)
         good, fates = log_on(run, run.locks)
         batches = list_validation_batches(run, good, scope, probe_write=options.probe_write)
         steps = spread(validate_batch, batches, fates)
         steps.append(list_unserved_findings(scope))
         outcome = judge_validation(run.run_id, list(fates.values()), steps)
         publish(outcome)
+        if outcome.reason is None:
+            end_requests(run)
         close_run(run, outcome.status, outcome.reason, outcome.counts)
     return final_state(outcome)
 

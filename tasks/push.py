@@ -19,7 +19,7 @@ from busytime.planning import Plan, PlannedChange, make_plan
 from busytime.ports import CalendarGateway
 from busytime.push_desk import PushDesk
 from busytime.pushing import Leftover, give_up, push_calendar
-from busytime.scope import Scope
+from busytime.scope import EVERYTHING, Scope
 from busytime.store.connections import StoredConnection
 from busytime.store.entry_book import StoredEntryBook
 from busytime.store.permissions import StoredVerdict
@@ -75,6 +75,19 @@ class PreparedPush:
 
 
 # Its result holds what guests wrote, which Prefect keeps nowhere, whatever its settings say.
+@task(name="look_for_work", cache_policy=NO_CACHE)
+def look_for_work(scope: Scope) -> bool:
+    """Note that a push looks at everything now, and tell whether there is something to do: a run with nothing leaves no row."""
+    office = workspace()
+    if scope == EVERYTHING:
+        with office.store.write() as unit:
+            unit.due.note_push(unit.instant)
+    book = open_book(office, None, backfill=False)
+    plan = make_plan(book.snapshot())
+    with office.store.read() as unit:
+        return bool(plan.changes or plan.refused or plan.orphans or unit.due.has_unseen())
+
+
 @task(name="plan_push", cache_policy=NO_CACHE, persist_result=False)
 def plan_push(run: OpenRun, forced_pages: Sequence[str], scope: Scope, *, backfill: bool) -> PreparedPush:
     """Plan, let the gate look, and store what is wanted; what the scope leaves out waits for a later push.

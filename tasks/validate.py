@@ -8,8 +8,9 @@ from prefect.cache_policies import NO_CACHE
 
 from busytime.coverage import CoverageChanges
 from busytime.errors import BusyTimeError, FatalError, Reason
+from busytime.model import RequestKind
 from busytime.permissions import Conclusion, Need, Verdict, required_level
-from busytime.scope import Scope
+from busytime.scope import EVERYTHING, Scope
 from busytime.store.connections import StoredConnection
 from busytime.store.permissions import StoredVerdict
 from busytime.store.unit_of_work import UnitOfWork
@@ -33,6 +34,14 @@ class ValidationBatch(Part):
 
     candidates: tuple[Candidate, ...]
     probe_write: bool
+
+
+@task(name="take_validation_requests", cache_policy=NO_CACHE)
+def take_validation_requests(run: OpenRun, scope: Scope) -> None:
+    """Take what asks for a validation, if this one looks at everything."""
+    if scope == EVERYTHING:
+        with workspace().store.write() as unit:
+            unit.requests.take(unit.requests.waiting(RequestKind.VALIDATE), run.run_id)
 
 
 @task(name="list_validation_batches", cache_policy=NO_CACHE)

@@ -336,6 +336,15 @@ requests = Table(
     comment="Something that a person or a program asked for.",
 )
 
+looks = Table(
+    "looks",
+    metadata,
+    Column("name", Text, primary_key=True, comment="Who looks: push."),
+    Column("looked_at", UtcTime, nullable=False, comment="Instant (UTC) of the last look; what changed since then is new."),
+    Column("booking_id", Key, nullable=False, comment="Newest row of bookings that it saw."),
+    comment="What was seen by the last look for work; a look that finds nothing leaves no other trace.",
+)
+
 permits = Table(
     "permits",
     metadata,

@@ -20,8 +20,10 @@ from busytime.store.busy_time import BusyTimeRepository
 from busytime.store.claims import ClaimRepository
 from busytime.store.connections import ConnectionRepository
 from busytime.store.database import BUSY_TIMEOUT_SECONDS, translated
+from busytime.store.due import DueRepository
 from busytime.store.entries import EntryRepository
 from busytime.store.events import EventRepository
+from busytime.store.figures import FigureRepository
 from busytime.store.forgetting import ForgettingRepository
 from busytime.store.keys import AUDIT_KEY, KeyRepository
 from busytime.store.locks import LockRepository, Process
@@ -62,6 +64,8 @@ class UnitOfWork:
         self.entries = EntryRepository(connection)
         self.claims = ClaimRepository(connection)
         self.blanking = BlankingRepository(connection)
+        self.due = DueRepository(connection)
+        self.figures = FigureRepository(connection)
         self.retention = RetentionRepository(connection)
         self.forgetting = ForgettingRepository(connection)
         self.surroundings = SurroundingsRepository(connection)

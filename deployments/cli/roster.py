@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from busytime.errors import UnsafePlanError
+from busytime.model import RequestKind
 from busytime.roster import BookingPage, Roster, retirement_gate
 from busytime.roster_file import read_roster
 from busytime.store.roster import RosterChanges
@@ -75,6 +76,7 @@ def _replace(office: Workspace, file: Path, roster: Roster, *, force: bool) -> R
                 "If that is meant, run the command again with --force."
             )
         actor_id = unit.owners.id(office.desk.actor)
+        unit.requests.ask(RequestKind.VALIDATE, actor_id, office.clock.now())
     details = {"added": changes.added, "kept": changes.kept, "retired": changes.retired, "pages": changes.pages}
     office.store.append_event("person:roster:imported", actor_id, details)
     return changes

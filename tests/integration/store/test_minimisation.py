@@ -40,6 +40,7 @@ COLUMNS = {
     "coverage": f"id calendar_id starts_at ends_at state reason detail as_of failures {HISTORY}",
     "events": "id tag at actor_id run_id details previous_hmac hmac",
     "requests": "id kind connection_id actor_id asked_at taken_run_id done_at",
+    "looks": "name looked_at booking_id",
     "permits": "id connection_id host process_id process_started heartbeat_at",
     "locks": "name holder host process_id process_started heartbeat_at run_id",
     "bookings": (

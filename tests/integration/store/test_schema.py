@@ -172,10 +172,11 @@ def test_one_version_down_and_up_again_keeps_every_row(engine):
     to_version(engine, command.downgrade, "-1")
     assert current_version(engine) != head_version()
     assert inspect(engine).get_view_names() == []
+    older = set(inspect(engine).get_table_names())
     to_version(engine, command.upgrade, "+1")
     assert differences(engine) == []
     with engine.connect() as connection:
-        for table in metadata.sorted_tables:
+        for table in [it for it in metadata.sorted_tables if it.name in older]:
             [row] = connection.execute(table.select()).mappings()
             assert dict(row).items() >= made_up(table).items()
         for view in VIEWS:
