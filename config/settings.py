@@ -2,10 +2,12 @@
 
 import os
 import tomllib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Self
+from zoneinfo import available_timezones
 
+from cronsim import CronSim, CronSimError
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -53,6 +55,7 @@ class Settings(BaseSettings):
     )
     grant_grace_hours: Annotated[int, Field(ge=0, le=10_000, description="How long a grant may take to arrive.")] = 48
     batch_size: Annotated[int, Field(ge=1, le=100, description="Calendars in one request and transaction.")] = 100
+    shard_size: Annotated[int, Field(ge=1, le=1_000_000, description="Calendars that one run of a harvest reads.")] = 20_000
 
     basic_in_flight: Annotated[int, Field(ge=1, le=10, description="Requests at once under Basic authentication.")] = 2
     request_deadline_seconds: Annotated[float, Field(gt=0, le=600, description="Deadline of one request.")] = 30.0
@@ -74,12 +77,35 @@ class Settings(BaseSettings):
     keep_events_days: Annotated[int, Field(ge=1, le=36_500, description="How long audit events stay.")] = 400
 
     # At 2 the machine's share of the allowance is nothing: not even a harvest could log on.
+    harvest_schedule: Annotated[str, Field(description="When `serve` harvests, as cron.")] = "*/5 * * * *"
+    validate_schedule: Annotated[str, Field(description="When it validates.")] = "10 3 * * *"
+    maintain_schedule: Annotated[str, Field(description="When it maintains the tables.")] = "40 3 * * *"
+    schedule_time_zone: Annotated[str, Field(description="IANA name of the zone of these times.")] = "UTC"
+
     lockout_threshold: Annotated[int, Field(ge=3, le=1000, description="Refused log-ons at which the directory locks.")] = 5
     lockout_window_minutes: Annotated[int, Field(ge=1, le=100_000, description="How long it counts them.")] = 30
 
     oauth_token_url: Annotated[
         str, Field(min_length=1, description="Where tokens are asked for; `{tenant}` stands for what `--tenant` names.")
     ] = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"  # noqa: S105 -- an address, not a secret
+
+    @field_validator("harvest_schedule", "validate_schedule", "maintain_schedule")
+    @classmethod
+    def _check_cron(cls, value: str) -> str:
+        try:
+            CronSim(value, datetime(2026, 1, 1, tzinfo=UTC))
+        except CronSimError:
+            msg = "no cron expression; five fields, like */5 * * * *"
+            raise ValueError(msg) from None
+        return value
+
+    @field_validator("schedule_time_zone")
+    @classmethod
+    def _check_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            msg = "no IANA name of a time zone, like Europe/Berlin"
+            raise ValueError(msg)
+        return value
 
     @field_validator("home", "key_file")
     @classmethod

@@ -5,12 +5,14 @@ standard input closes: the system closes it when the parent dies, also by a sign
 """
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from busytime.errors import FatalError
@@ -42,23 +44,72 @@ class PrefectServerError(FatalError):
     """There is no Prefect server to run a flow with."""
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a server shows its page.
+
+    Args:
+        host: What it listens on.
+        port: Where.
+    """
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Its address for a browser."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the server has to be told: the page asks the API at this very port."""
+        return {
+            "PREFECT_UI_ENABLED": "true",
+            "PREFECT_SERVER_API_HOST": self.host,
+            "PREFECT_SERVER_API_PORT": str(self.port),
+            "BUSYTIME_PREFECT_PAGE": f"{self.host} {self.port}",
+        }
+
+
+#: In the home: held by the service that serves it, and says where.
+SERVICE_LOCK = "serve.lock"
+
+
+def served_at(home: Path) -> str | None:
+    """Return the address of the page of the service that serves a home; ``None`` where none does, or has not begun yet."""
+    try:
+        with (home / SERVICE_LOCK).open(encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return str(json.loads(lock.read())["page"])
+    except (OSError, ValueError, KeyError):
+        return None
+    return None
+
+
 @contextmanager
-def prefect_server(home: Path, *, services: bool = False) -> Iterator[str]:
+def prefect_server(home: Path, *, services: bool = False, page: Page | None = None) -> Iterator[str]:
     """Give this process and its children a Prefect server, and yield the address of its API.
 
-    A server that the user has named by `PREFECT_API_URL` is used as it is. Must be entered before Prefect is imported.
+    A server that the user has named by `PREFECT_API_URL`, or that `busytime serve` runs for this home, is used as it is. Must
+    be entered before Prefect is imported.
 
     Args:
         home: Directory of Prefect's data.
         services: Start all its services, too; as soon as it is up it then removes its own flow runs that are old.
+
+        page: Where it shows its page, with all its services; by default it shows none, on a free port.
 
     Raises:
         PrefectServerError: The server did not start.
     """
     os.environ.update({name: value for name, value in QUIET_SETTINGS.items() if name not in os.environ})
     os.environ.setdefault("PREFECT_HOME", str(home))
-    if url := os.environ.get("PREFECT_API_URL"):
-        yield url
+    if page is None and (url := _server_at_hand(home)):
+        with _told(url):
+            yield url
         return
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / "server.log").open("ab") as log:
@@ -67,7 +118,7 @@ def prefect_server(home: Path, *, services: bool = False) -> Iterator[str]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=os.environ | _SERVER_ONLY | ({} if services else _NO_SERVICES),
+            env=os.environ | _SERVER_ONLY | (page.settings if page else {} if services else _NO_SERVICES),
             text=True,
             start_new_session=True,  # Ctrl-C goes to the parent alone, which then ends the server
         )
@@ -78,6 +129,25 @@ def prefect_server(home: Path, *, services: bool = False) -> Iterator[str]:
         _send_what_waits()
         os.environ.pop("PREFECT_API_URL", None)
         process.communicate()
+
+
+def _server_at_hand(home: Path) -> str | None:
+    """Return the API of the server that the user has named, or that serves this home."""
+    served = served_at(home.parent)
+    return os.environ.get("PREFECT_API_URL") or (served and f"{served}/api")
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """Let Prefect know the server, and forget it again if the user had not named it."""
+    named = "PREFECT_API_URL" in os.environ
+    os.environ["PREFECT_API_URL"] = url
+    try:
+        yield
+    finally:
+        if not named:
+            _send_what_waits()
+            os.environ.pop("PREFECT_API_URL", None)
 
 
 def _send_what_waits() -> None:
@@ -111,15 +181,16 @@ def main() -> None:
     import uvicorn  # noqa: PLC0415 -- only once it is this process's turn: starting costs seconds
     from prefect.server.api.server import create_app  # noqa: PLC0415
 
-    server = uvicorn.Server(uvicorn.Config(create_app(), host="127.0.0.1", port=0, log_level="error", lifespan="on"))
+    host, port = os.environ.get("BUSYTIME_PREFECT_PAGE", "127.0.0.1 0").split()
+    server = uvicorn.Server(uvicorn.Config(create_app(), host=host, port=int(port), log_level="error", lifespan="on"))
 
     def watch() -> None:
         while not server.started and not server.should_exit:
             threading.Event().wait(0.05)
         try:
             if server.started:
-                port = server.servers[0].sockets[0].getsockname()[1]
-                sys.stdout.write(f"http://127.0.0.1:{port}/api\n")
+                bound = server.servers[0].sockets[0].getsockname()[1]
+                sys.stdout.write(f"http://{host}:{bound}/api\n")
                 sys.stdout.flush()
             sys.stdin.read()
         finally:

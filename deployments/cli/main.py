@@ -29,6 +29,7 @@ from deployments.cli import (
     resync,
     roster,
     sandbox,
+    serve,
     status,
     validate,
 )
@@ -62,6 +63,7 @@ app.add_typer(bookings.commands, name="bookings")
 app.command()(push.push)
 app.command()(free.free)
 app.command()(status.status)
+app.command()(serve.serve)
 app.command()(maintain.maintain)
 app.command()(forget.forget)
 audit.commands.command("export")(audit_export.export_views)

@@ -1,0 +1,70 @@
+"""Making the deployments that `deployments/prefect.yaml` describes, with the schedules of the settings."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import deployments
+from busytime.errors import FatalError
+from config.settings import Settings
+
+#: The work pool that all deployments name.
+POOL = "busytime"
+#: The directory that holds `flows`: workers run there.
+ROOT = Path(deployments.__file__).resolve().parents[1]
+_FILE = ROOT / "deployments" / "prefect.yaml"
+
+
+class DeployError(FatalError):
+    """The deployments could not be made."""
+
+
+def described(settings: Settings) -> dict[str, Any]:
+    """Return what `deployments/prefect.yaml` says, with the schedules of the settings in it."""
+    said: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    schedules = {
+        "harvest": settings.harvest_schedule,
+        "validate": settings.validate_schedule,
+        "maintain": settings.maintain_schedule,
+    }
+    for deployment in said["deployments"]:
+        if deployment["name"] in schedules:
+            deployment["schedules"] = [{"cron": schedules[deployment["name"]], "timezone": settings.schedule_time_zone}]
+        elif deployment["name"] == "push":
+            deployment["schedules"] = []  # the look for work starts it, and at the latest every 15 minutes
+    return said
+
+
+def deploy(settings: Settings, log: Path) -> None:
+    """Make the work pool and all deployments on the server that `PREFECT_API_URL` names.
+
+    Args:
+        settings: With the schedules.
+        log: File to which Prefect's own words go.
+
+    Raises:
+        DeployError: Prefect refused them.
+    """
+    file = settings.home / "prefect" / "prefect.yaml"
+    file.write_text(yaml.safe_dump(described(settings), sort_keys=False), encoding="utf-8")
+    _prefect(log, "work-pool", "create", POOL, "--type", "process", "--overwrite")
+    _prefect(log, "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+
+
+def _prefect(log: Path, *arguments: str) -> None:
+    with log.open("ab") as output:
+        status = subprocess.run(  # noqa: S603 -- this very interpreter
+            [sys.executable, "-m", "prefect", *arguments],
+            cwd=ROOT,
+            env=os.environ | {"BUSYTIME_ROOT": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            check=False,
+        ).returncode
+    if status:
+        raise DeployError(f"Prefect could not make the deployments (`prefect {arguments[0]}`): see {log}.")

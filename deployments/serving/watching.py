@@ -1,0 +1,79 @@
+"""A small HTTP server for who watches the service: figures, whether it lives, and whether it can work."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from busytime.errors import BusyTimeError, ConfigurationError
+from deployments.serving.metrics import page_of_figures
+from tasks.workspace import Workspace
+
+_FIGURES = "text/plain; version=0.0.4; charset=utf-8"
+_WORDS = "text/plain; charset=utf-8"
+
+Answer = tuple[HTTPStatus, str, bytes]
+
+
+@contextmanager
+def watching(office: Workspace, host: str, port: int, is_ready: Callable[[], bool]) -> Iterator[int]:
+    """Serve `/metrics`, `/healthz` and `/readyz`, and yield the port.
+
+    Args:
+        office: The opened home.
+        host: What to listen on.
+        port: Where; 0 for any that is free.
+        is_ready: Tells whether runs are taken now.
+
+    Raises:
+        ConfigurationError: The port is taken.
+    """
+    pages: dict[str, Callable[[], Answer]] = {
+        "/metrics": lambda: (HTTPStatus.OK, _FIGURES, page_of_figures(office)),
+        "/healthz": lambda: (HTTPStatus.OK, _WORDS, b"alive\n"),
+        "/readyz": lambda: _readiness(office, is_ready),
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, kind, body = _answer(pages.get(self.path.partition("?")[0]))
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Stay silent: who watches asks every few seconds."""
+
+    try:
+        server = ThreadingHTTPServer((host, port), Handler)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Port {port} of {host} cannot be used: {error.strerror}. Choose another one with --metrics-port."
+        ) from None
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="watching", daemon=True).start()
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _answer(page: Callable[[], Answer] | None) -> Answer:
+    if page is None:
+        return HTTPStatus.NOT_FOUND, _WORDS, b"there is /metrics, /healthz and /readyz\n"
+    try:
+        return page()
+    except BusyTimeError:
+        return HTTPStatus.SERVICE_UNAVAILABLE, _WORDS, b"the database cannot be used\n"
+
+
+def _readiness(office: Workspace, is_ready: Callable[[], bool]) -> Answer:
+    with office.store.read() as unit:
+        unit.connections.all_open()
+    if is_ready():
+        return HTTPStatus.OK, _WORDS, b"ready\n"
+    return HTTPStatus.SERVICE_UNAVAILABLE, _WORDS, b"no worker takes runs\n"
