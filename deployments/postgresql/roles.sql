@@ -61,6 +61,7 @@ GRANT INSERT, UPDATE (
 ) ON booking_pages TO busytime_worker;
 GRANT INSERT, UPDATE (retired_at) ON associated_calendars TO busytime_worker;
 GRANT INSERT, UPDATE ON bookings, entries TO busytime_worker;
+GRANT INSERT, UPDATE (looked_at, booking_id) ON looks TO busytime_worker;
 
 -- Who works now: rows come and go.
 GRANT INSERT, UPDATE, DELETE ON locks, permits TO busytime_worker;

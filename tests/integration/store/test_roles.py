@@ -224,6 +224,9 @@ def test_a_worker_pushes_what_intake_wrote(store, open_pages, open_book, say, co
     with store.write() as unit:
         reading = unit.bookings.read()
         unit.bookings.note(reading, clock.now())
+    for _ in range(2):
+        with store.write() as unit:
+            unit.due.note_push(clock.now())
     assert [it.key for it in reading.bookings] == ["BK-9"]
     assert say(READER, "SELECT booking_key, checked_at IS NOT NULL, refused FROM audit_bookings") == [("BK-9", True, None)]
 
