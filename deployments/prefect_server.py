@@ -10,12 +10,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from busytime.errors import FatalError
+from deployments.api_password import api_password, password_file
 
 #: Prefect's settings for working alone and offline; what the user has set stays.
 QUIET_SETTINGS = {
@@ -38,6 +39,8 @@ _SERVER_ONLY = {
 }
 #: Without its schedules and clean-ups; the vacuum of old flow runs is one of these.
 _NO_SERVICES = {"PREFECT__SERVER_EPHEMERAL": "1"}
+#: A server that was told to stop finishes what it does within so long.
+_PATIENCE_SECONDS = 30.0
 
 
 class PrefectServerError(FatalError):
@@ -51,25 +54,43 @@ class Page:
     Args:
         host: What it listens on.
         port: Where.
+        password: The log-on that its API demands, as Prefect takes it; none on a page that only this machine sees.
     """
 
     host: str
     port: int
+    password: str | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
-        """Its address for a browser."""
-        return f"http://{self.host}:{self.port}"
+        """Its address for this machine."""
+        return address_here(self.host, self.port)
 
     @property
     def settings(self) -> dict[str, str]:
-        """What the server has to be told: the page asks the API at this very port."""
-        return {
+        """What the server has to be told."""
+        said = {
             "PREFECT_UI_ENABLED": "true",
             "PREFECT_SERVER_API_HOST": self.host,
             "PREFECT_SERVER_API_PORT": str(self.port),
             "BUSYTIME_PREFECT_PAGE": f"{self.host} {self.port}",
         }
+        if self.host in _THIS_MACHINE:  # the page is seen under many names, and asks the API under the same
+            said["PREFECT_UI_API_URL"] = os.environ.get("PREFECT_UI_API_URL", "/api")
+        return said | ({"PREFECT_SERVER_API_AUTH_STRING": self.password} if self.password else {})
+
+
+#: Under these names a server listens on all addresses; this machine finds it under its own.
+_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- a name to look up, nothing listens on it here
+
+
+def address_here(host: str, port: int) -> str:
+    """Return under which address this machine finds what listens on a host and port."""
+    return f"http://{_bracketed(_THIS_MACHINE.get(host, host))}:{port}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 #: In the home: held by the service that serves it, and says where.
@@ -89,8 +110,30 @@ def served_at(home: Path) -> str | None:
     return None
 
 
+def server_at_hand(home: Path) -> dict[str, str]:
+    """Return the settings that name a Prefect server which runs already; none where there is none.
+
+    Args:
+        home: Directory of Prefect's data.
+
+    Raises:
+        ConfigurationError: The password of its API cannot be used.
+    """
+    if url := os.environ.get("PREFECT_API_URL"):
+        return {"PREFECT_API_URL": url}
+    page = served_at(home.parent)
+    if page is None:
+        return {}
+    return client_settings(page, api_password(home) if password_file(home).exists() else None)
+
+
+def client_settings(page: str, password: str | None) -> dict[str, str]:
+    """Return what who uses a server has to be told."""
+    return {"PREFECT_API_URL": f"{page}/api"} | ({"PREFECT_API_AUTH_STRING": password} if password else {})
+
+
 @contextmanager
-def prefect_server(home: Path, *, services: bool = False, page: Page | None = None) -> Iterator[str]:
+def prefect_server(home: Path, *, services: bool = False) -> Iterator[str]:
     """Give this process and its children a Prefect server, and yield the address of its API.
 
     A server that the user has named by `PREFECT_API_URL`, or that `busytime serve` runs for this home, is used as it is. Must
@@ -100,17 +143,42 @@ def prefect_server(home: Path, *, services: bool = False, page: Page | None = No
         home: Directory of Prefect's data.
         services: Start all its services, too; as soon as it is up it then removes its own flow runs that are old.
 
-        page: Where it shows its page, with all its services; by default it shows none, on a free port.
+    Raises:
+        PrefectServerError: The server did not start.
+        ConfigurationError: The password of its API cannot be used.
+    """
+    keep_quiet(home)
+    if at_hand := server_at_hand(home):
+        with told(at_hand):
+            yield at_hand["PREFECT_API_URL"]
+        return
+    with _started(home, {} if services else _NO_SERVICES) as (url, _), told({"PREFECT_API_URL": url}):
+        yield url
+
+
+def keep_quiet(home: Path) -> None:
+    """Let this process's Prefect work alone and offline; what the user has set stays."""
+    os.environ.update({name: value for name, value in QUIET_SETTINGS.items() if name not in os.environ})
+    os.environ.setdefault("PREFECT_HOME", str(home))
+
+
+@contextmanager
+def page_server(home: Path, page: Page) -> Iterator[subprocess.Popen[str]]:
+    """Run a server that shows its page, with all its services, and yield its process.
+
+    Args:
+        home: Directory of Prefect's data.
+        page: Where it shows its page.
 
     Raises:
         PrefectServerError: The server did not start.
     """
-    os.environ.update({name: value for name, value in QUIET_SETTINGS.items() if name not in os.environ})
-    os.environ.setdefault("PREFECT_HOME", str(home))
-    if page is None and (url := _server_at_hand(home)):
-        with _told(url):
-            yield url
-        return
+    with _started(home, page.settings) as (_, process), told(client_settings(page.url, page.password)):
+        yield process
+
+
+@contextmanager
+def _started(home: Path, settings: Mapping[str, str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 -- this very interpreter and module
@@ -118,36 +186,39 @@ def prefect_server(home: Path, *, services: bool = False, page: Page | None = No
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=os.environ | _SERVER_ONLY | (page.settings if page else {} if services else _NO_SERVICES),
+            env={**os.environ, **_SERVER_ONLY, **settings},
             text=True,
             start_new_session=True,  # Ctrl-C goes to the parent alone, which then ends the server
         )
     try:
-        os.environ["PREFECT_API_URL"] = url = _address(process, home)
-        yield url
+        yield _address(process, home), process
     finally:
-        _send_what_waits()
-        os.environ.pop("PREFECT_API_URL", None)
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    try:
+        process.communicate(timeout=_PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:  # it hangs
+        process.kill()
         process.communicate()
 
 
-def _server_at_hand(home: Path) -> str | None:
-    """Return the API of the server that the user has named, or that serves this home."""
-    served = served_at(home.parent)
-    return os.environ.get("PREFECT_API_URL") or (served and f"{served}/api")
-
-
 @contextmanager
-def _told(url: str) -> Iterator[None]:
+def told(settings: Mapping[str, str]) -> Iterator[None]:
     """Let Prefect know the server, and forget it again if the user had not named it."""
-    named = "PREFECT_API_URL" in os.environ
-    os.environ["PREFECT_API_URL"] = url
+    new = {name: value for name, value in settings.items() if os.environ.get(name) != value}
+    before = {name: os.environ.get(name) for name in new}
+    os.environ.update(new)
     try:
         yield
     finally:
-        if not named:
+        if new:
             _send_what_waits()
-            os.environ.pop("PREFECT_API_URL", None)
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _send_what_waits() -> None:
@@ -190,7 +261,7 @@ def main() -> None:
         try:
             if server.started:
                 bound = server.servers[0].sockets[0].getsockname()[1]
-                sys.stdout.write(f"http://{host}:{bound}/api\n")
+                sys.stdout.write(f"http://{_bracketed(host)}:{bound}/api\n")
                 sys.stdout.flush()
             sys.stdin.read()
         finally:

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import deployments
-from busytime.errors import FatalError
+from busytime.errors import ConfigurationError, FatalError
 from config.settings import Settings
 
 #: The work pool that all deployments name.
@@ -21,6 +22,36 @@ _FILE = ROOT / "deployments" / "prefect.yaml"
 
 class DeployError(FatalError):
     """The deployments could not be made."""
+
+
+def check_server() -> None:
+    """Check that the server which the user has named can be used.
+
+    Raises:
+        ConfigurationError: It does not answer, or wants another log-on.
+    """
+    from httpx import HTTPError, HTTPStatusError  # noqa: PLC0415 -- comes with Prefect, whose settings are read when it is imported
+    from prefect.client.orchestration import get_client  # noqa: PLC0415 -- as above
+
+    address = os.environ["PREFECT_API_URL"]
+    try:
+        with get_client(sync_client=True) as client:
+            client.read_work_pools(limit=1)
+    except HTTPStatusError as error:
+        said = f"answers with status {error.response.status_code}"
+        step = (
+            "set PREFECT_API_AUTH_STRING to its log-on"
+            if error.response.status_code == HTTPStatus.UNAUTHORIZED
+            else "look at its log"
+        )
+    except HTTPError as error:
+        said, step = (
+            f"does not answer ({type(error).__name__})",
+            "start it, or unset PREFECT_API_URL, and this service starts one",
+        )
+    else:
+        return
+    raise ConfigurationError(f"Prefect's server {address}, which PREFECT_API_URL names, {said}: {step}.")
 
 
 def described(settings: Settings) -> dict[str, Any]:

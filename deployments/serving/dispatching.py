@@ -6,8 +6,9 @@ Events wake flows sooner, but events get lost; the rows that this looks for do n
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from busytime.errors import BusyTimeError
@@ -15,11 +16,21 @@ from busytime.model import RequestKind, Trigger
 from busytime.store.unit_of_work import UnitOfWork
 from tasks.workspace import Workspace
 
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
 _LOG = logging.getLogger("busytime.serve")
 
 LOOK_EVERY_SECONDS = 15.0
 #: A push looks at everything at least so often, whatever the query says.
 AT_THE_LATEST = timedelta(minutes=15)
+#: The tag of runs that were started because something was due.
+_DUE = "due"
+#: A flow that has begun to run looks at the tables within so long.
+_LOOKS_WITHIN = timedelta(seconds=30)
+#: A run that a worker took begins within so long.
+_LOST = timedelta(minutes=5)
 
 
 @dataclass(slots=True)
@@ -37,7 +48,6 @@ class Errand:
     trigger: Trigger
     is_due: Callable[[UnitOfWork], bool]
     once: bool = False
-    flow_run_id: UUID | None = field(default=None)
 
 
 def errands(office: Workspace) -> list[Errand]:
@@ -81,34 +91,49 @@ class Dispatcher:
             stopping.wait(LOOK_EVERY_SECONDS)
 
     def look(self, errand: Errand) -> bool:
-        """Start a flow if something is due and the run that was started before is over; tell whether it was started."""
+        """Start a flow if something is due and no run waits that was started for it; tell whether it was started.
+
+        Several services may look at the same tables: each sees the runs that the others started.
+        """
         with self._office.store.read() as unit:
             due = errand.is_due(unit)
-        if not due or self._is_under_way(errand):
+        if not due:
             return False
-        errand.flow_run_id = _start(errand)
+        from prefect.client.orchestration import get_client  # noqa: PLC0415 -- its settings are read when it is imported
+
+        with get_client(sync_client=True) as client:
+            deployment = client.read_deployment_by_name(errand.deployment)
+            if self._is_waited_for(client, deployment.id):
+                return False
+            parameters = {"options": {"trigger": str(errand.trigger)}}
+            client.create_flow_run_from_deployment(deployment.id, parameters=parameters, tags=[_DUE])
         _LOG.info("Started %s.", errand.deployment)
         return True
 
-    @staticmethod
-    def _is_under_way(errand: Errand) -> bool:
-        if errand.flow_run_id is None:
-            return False
-        from prefect.client.orchestration import get_client  # noqa: PLC0415 -- its settings are read when it is imported
-        from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 -- as above
+    def _is_waited_for(self, client: "SyncPrefectClient", deployment_id: UUID) -> bool:
+        """Tell whether a run was started that has not begun to look at the tables yet.
 
-        with get_client(sync_client=True) as client:
-            try:
-                state = client.read_flow_run(errand.flow_run_id).state
-            except ObjectNotFound:
-                return False
-        return state is not None and not state.is_final()
+        One that works already does not count: what is due now came after it had looked. Nor does one that a worker took and
+        did not begin: it was lost with its worker.
+        """
+        from prefect.client.schemas import filters  # noqa: PLC0415 -- as above
+        from prefect.client.schemas.objects import StateType  # noqa: PLC0415 -- as above
+
+        started = client.read_flow_runs(
+            deployment_filter=filters.DeploymentFilter(id=filters.DeploymentFilterId(any_=[deployment_id])),
+            flow_run_filter=filters.FlowRunFilter(
+                tags=filters.FlowRunFilterTags(all_=[_DUE]),
+                state=filters.FlowRunFilterState(
+                    type=filters.FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING])
+                ),
+            ),
+        )
+        now = self._office.clock.now()
+        return any(_will_look(it, now) for it in started)
 
 
-def _start(errand: Errand) -> UUID:
-    from prefect.client.orchestration import get_client  # noqa: PLC0415 -- as above
-
-    with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name(errand.deployment)
-        parameters = {"options": {"trigger": str(errand.trigger)}}
-        return client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
+def _will_look(run: "FlowRun", now: datetime) -> bool:
+    state = run.state
+    if state is None:
+        return False
+    return state.is_scheduled() or now - state.timestamp < (_LOST if state.is_pending() else _LOOKS_WITHIN)

@@ -9,15 +9,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from busytime.errors import ConfigurationError, FatalError
-from deployments.prefect_server import SERVICE_LOCK, Page, prefect_server, served_at
-from deployments.serving.deploying import POOL, ROOT, deploy
+from deployments.api_password import api_password
+from deployments.prefect_server import SERVICE_LOCK, Page, address_here, keep_quiet, page_server, served_at
+from deployments.serving.deploying import POOL, ROOT, check_server, deploy
 from deployments.serving.dispatching import Dispatcher
 from deployments.serving.watching import watching
 from tasks.workspace import Workspace
@@ -27,10 +30,39 @@ _LOOK_EVERY_SECONDS = 0.5
 #: A worker that was told to stop lets its runs end for so long.
 _PATIENCE_SECONDS = 30.0
 _TRIES = 3
+_WORKER = "The worker"
 
 
 class ServiceEndedError(FatalError):
     """A part of the service ended by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a service listens on.
+
+    Args:
+        host: Name or address for all of it.
+        page: Port of Prefect's page.
+        figures: Port of the figures.
+    """
+
+    host: str
+    page: int
+    figures: int
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only this machine can reach it.
+
+        Raises:
+            ConfigurationError: The host is none of this machine.
+        """
+        try:
+            found = socket.getaddrinfo(self.host, None, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise ConfigurationError(f"--host {self.host} is no address of this machine: {error.strerror}.") from None
+        return all(ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +71,13 @@ class Running:
 
     Args:
         page: Address of Prefect's page.
-        metrics: Address of the figures.
-        worker: The worker's process.
+        figures: Address of the figures.
+        parts: Its processes, by name.
     """
 
     page: str
-    metrics: str
-    worker: "subprocess.Popen[bytes]"
+    figures: str
+    parts: "Mapping[str, subprocess.Popen[Any]]"
 
     def wait(self, stopping: threading.Event) -> None:
         """Wait until somebody wants it to stop.
@@ -54,43 +86,66 @@ class Running:
             ServiceEndedError: A part of it ended by itself.
         """
         while not stopping.wait(_LOOK_EVERY_SECONDS):
-            if self.worker.poll() is not None:
-                raise ServiceEndedError(f"The worker ended with status {self.worker.returncode}; start `busytime serve` again.")
+            for name, process in self.parts.items():
+                if process.poll() is not None:
+                    said = f"{name} ended with status {process.returncode}; see the logs in BUSYTIME_HOME/prefect"
+                    raise ServiceEndedError(f"{said}, and start `busytime serve` again.")
 
 
 @contextmanager
-def service(office: Workspace, page: Page, metrics_port: int, stopping: threading.Event) -> Iterator[Running]:
+def service(office: Workspace, ports: Ports, stopping: threading.Event) -> Iterator[Running]:
     """Start server, deployments, worker and the look for work; end all of them afterwards.
+
+    Where the user has named a Prefect server by `PREFECT_API_URL`, the service joins it and starts none.
 
     Args:
         office: The opened home.
-        page: Where the server shows its page.
-        metrics_port: Where figures are.
+        ports: What it listens on.
         stopping: Set when it is to stop.
 
     Raises:
-        ConfigurationError: It runs already, or the port is taken.
+        ConfigurationError: It runs already, a port is taken, or the named server cannot be used.
         FatalError: A part of it did not start.
     """
     home = office.settings.home / "prefect"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as parts:
         say_where = parts.enter_context(_alone(office.settings.home))
-        _check_free(page)
-        parts.enter_context(prefect_server(home, page=page))
+        processes: dict[str, subprocess.Popen[Any]] = {}
+        parts.enter_context(watching(office, ports.host, ports.figures, partial(_takes_runs, processes)))
+        page = parts.enter_context(_joined(home) if "PREFECT_API_URL" in os.environ else _own_server(home, ports, processes))
         say_where(page)
         deploy(office.settings, home / "deploy.log")
-        worker = parts.enter_context(_worker(home / "worker.log"))
+        processes[_WORKER] = parts.enter_context(_worker(home / "worker.log"))
         looking = threading.Thread(target=Dispatcher(office).run, args=(stopping,), name="look-for-work")
         looking.start()
         parts.callback(looking.join)
         parts.callback(stopping.set)
-        watched = parts.enter_context(watching(office, page.host, metrics_port, lambda: worker.poll() is None))
-        yield Running(page.url, f"http://{page.host}:{watched}/metrics", worker)
+        yield Running(page, address_here(ports.host, ports.figures), processes)
+
+
+def _takes_runs(processes: "Mapping[str, subprocess.Popen[Any]]") -> bool:
+    return _WORKER in processes and all(process.poll() is None for process in processes.values())
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[Callable[[Page], None]]:
+def _own_server(home: Path, ports: Ports, processes: "dict[str, subprocess.Popen[Any]]") -> Iterator[str]:
+    page = Page(ports.host, ports.page, None if ports.is_private else api_password(home))
+    _check_free(page)
+    with page_server(home, page) as process:
+        processes["Prefect's server"] = process
+        yield page.url
+
+
+@contextmanager
+def _joined(home: Path) -> Iterator[str]:
+    keep_quiet(home)
+    check_server()
+    yield os.environ["PREFECT_API_URL"].rstrip("/").removesuffix("/api")
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[Callable[[str], None]]:
     """Hold the home's service lock, and yield what says in it where the page is; commands look there.
 
     Raises:
@@ -102,8 +157,8 @@ def _alone(home: Path) -> Iterator[Callable[[Page], None]]:
             raise ConfigurationError(f"busytime serves this home already, at {where}: open it there, or stop it first.")
         lock.truncate(0)
 
-        def say_where(page: Page) -> None:
-            lock.write(json.dumps({"page": page.url}))
+        def say_where(page: str) -> None:
+            lock.write(json.dumps({"page": page}))
             lock.flush()
 
         yield say_where
@@ -123,14 +178,13 @@ def _held(lock: TextIO) -> bool:
 
 
 def _check_free(page: Page) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((page.host, page.port))
-        except OSError as error:
-            raise ConfigurationError(
-                f"Port {page.port} of {page.host} cannot be used: {error.strerror}. Choose another one with --port."
-            ) from None
+    family = socket.AF_INET6 if ":" in page.host else socket.AF_INET
+    try:
+        socket.create_server((page.host, page.port), family=family).close()
+    except OSError as error:
+        raise ConfigurationError(
+            f"Port {page.port} of {page.host} cannot be used: {error.strerror}. Choose another one with --port."
+        ) from None
 
 
 @contextmanager
@@ -141,7 +195,7 @@ def _worker(log: Path) -> Iterator["subprocess.Popen[bytes]"]:
         process = subprocess.Popen(  # noqa: S603 -- this very interpreter and module
             [sys.executable, "-m", "deployments.serving.leash", *command],
             cwd=ROOT,
-            env=os.environ | {"BUSYTIME_ROOT": str(ROOT)},
+            env={"PREFECT_WORKER_QUERY_SECONDS": "5"} | os.environ | {"BUSYTIME_ROOT": str(ROOT)},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,

@@ -1,5 +1,6 @@
 """A small HTTP server for who watches the service: figures, whether it lives, and whether it can work."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,13 +18,13 @@ Answer = tuple[HTTPStatus, str, bytes]
 
 
 @contextmanager
-def watching(office: Workspace, host: str, port: int, is_ready: Callable[[], bool]) -> Iterator[int]:
-    """Serve `/metrics`, `/healthz` and `/readyz`, and yield the port.
+def watching(office: Workspace, host: str, port: int, is_ready: Callable[[], bool]) -> Iterator[None]:
+    """Serve `/metrics`, `/healthz` and `/readyz`.
 
     Args:
         office: The opened home.
         host: What to listen on.
-        port: Where; 0 for any that is free.
+        port: Where.
         is_ready: Tells whether runs are taken now.
 
     Raises:
@@ -47,16 +48,19 @@ def watching(office: Workspace, host: str, port: int, is_ready: Callable[[], boo
         def log_message(self, *_: object) -> None:
             """Stay silent: who watches asks every few seconds."""
 
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        daemon_threads = True
+
     try:
-        server = ThreadingHTTPServer((host, port), Handler)
+        server = Server((host, port), Handler)
     except OSError as error:
         raise ConfigurationError(
             f"Port {port} of {host} cannot be used: {error.strerror}. Choose another one with --metrics-port."
         ) from None
-    server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="watching", daemon=True).start()
     try:
-        yield int(server.server_address[1])
+        yield
     finally:
         server.shutdown()
         server.server_close()

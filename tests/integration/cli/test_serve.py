@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import signal
 import socket
-import subprocess
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from dataclasses import replace
 
+import psutil
 import pytest
 
 from tests.flows.harness import eventually
@@ -23,20 +26,26 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def fetch(url):
+def fetch(url, password=None):
+    token = {"Authorization": "Basic " + base64.b64encode(password.encode()).decode()} if password else {}
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 -- our own address
+        with urllib.request.urlopen(urllib.request.Request(url, headers=token), timeout=10) as answer:  # noqa: S310 -- our own address
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
 
 
-def count_scheduled(page):
-    """Count the flow runs that the service's Prefect server means to start later."""
-    body = json.dumps({"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{page}/api/flow_runs/count", body, {"Content-Type": "application/json"})
+def ask(page, path, **body):
+    """Ask the service's Prefect server."""
+    data = json.dumps(body).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{page}/api/{path}", data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- our own address
-        return int(answer.read())
+        return json.load(answer)
+
+
+def count_scheduled(page):
+    """Count the flow runs that it means to start later."""
+    return ask(page, "flow_runs/count", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})
 
 
 def answers(port):
@@ -44,18 +53,36 @@ def answers(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@contextmanager
-def serving(home):
-    """Serve a home on free ports; yield the process and the ports, and end it whatever happens."""
+@pytest.fixture
+def home(home):
+    """A home whose commands use the server of the service, not the one that other tests share."""
     home.prefect_api = ""
+    return home
+
+
+def second_machine(home, page):
+    """Return a home of its own on the same database, which is told of the first one's Prefect server."""
+    shared = {"BUSYTIME_DATABASE_URL": home.database_address, "BUSYTIME_KEY_FILE": str(home.path / "key")}
+    return replace(home, path=home.path.with_name("second"), prefect_api=f"http://127.0.0.1:{page}/api", more=shared)
+
+
+@contextmanager
+def serving(home, *options):
+    """Serve a home on free ports; yield the process and the ports, and end it whatever happens."""
     page, figures = free_port(), free_port()
-    process = home.start("serve", "--port", str(page), "--metrics-port", str(figures), stdin=subprocess.DEVNULL)
+    process = home.start("serve", "--port", str(page), "--metrics-port", str(figures), *options)
     try:
         yield process, page, figures
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         process.communicate(timeout=90)
+
+
+def listener(port):
+    """Return the process that listens on a port of this machine."""
+    [process] = {it.pid for it in psutil.net_connections("tcp") if it.status == "LISTEN" and it.laddr.port == port}
+    return process
 
 
 def said_first(process):
@@ -87,6 +114,11 @@ def test_a_service_harvests_at_once_tells_who_watches_is_alone_and_leaves_nothin
         [(flow_run,)] = home.query("SELECT prefect_flow_run_id FROM runs WHERE id = :id", id=by_hand)
         assert fetch(f"http://127.0.0.1:{page}/api/flow_runs/{flow_run}")[0] == 200, "it used the server that serves its home"
 
+        with serving(second_machine(home, page)) as (joined, _, more_figures):
+            assert f"http://127.0.0.1:{page}" in said_first(joined)
+            assert fetch(f"http://127.0.0.1:{more_figures}/readyz") == (200, "ready\n")
+            eventually(lambda: len(ask(page, "work_pools/busytime/workers/filter")) == 2, "two workers take runs")
+
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=90)
         assert process.returncode == 0, err
@@ -103,6 +135,43 @@ def test_a_service_that_is_killed_takes_its_parts_with_it(home):
         process.kill()
         process.wait()
         eventually(lambda: not answers(page), "Prefect's server has ended", 60)
+
+
+@pytest.mark.processes
+def test_a_page_that_others_can_reach_wants_a_log_on_and_a_lost_server_ends_the_service(home):
+    home.connect().ended(0)
+    home.take_roster("owner0001@corp.example").ended(0)
+    password_file = home.path / "prefect" / "api-password"
+    password_file.parent.mkdir()
+    password_file.touch(0o644)
+    assert f"chmod 600 {password_file}" in home.run("serve", "--host", "0.0.0.0").ended(2).err  # noqa: S104 -- refused
+    password_file.unlink()
+
+    with serving(home, "--host", "0.0.0.0") as (process, page, _):  # noqa: S104 -- spoken to by loopback
+        said_first(process)
+        assert str(password_file) in process.stdout.readline()
+        assert password_file.stat().st_mode & 0o777 == 0o600
+        password = password_file.read_text().strip()
+        pools = f"http://127.0.0.1:{page}/api/admin/version"
+        assert fetch(pools)[0] == 401
+        assert fetch(pools, "busytime:wrong")[0] == 401
+        assert fetch(pools, password)[0] == 200
+        home.run("harvest").ended(0)
+        stranger = second_machine(home, page)
+        assert "set PREFECT_API_AUTH_STRING" in stranger.run("serve").ended(2).err
+
+        os.kill(listener(page), signal.SIGKILL)
+        _, err = process.communicate(timeout=90)
+        assert process.returncode == 1
+        assert "Prefect's server ended with status -9" in err
+        assert password not in err + "".join(it.read_text() for it in password_file.parent.glob("*.log"))
+        assert not answers(page)
+
+
+def test_a_server_that_does_not_answer_is_told_with_the_next_step(home):
+    home.connect().ended(0)
+    home.prefect_api = f"http://127.0.0.1:{free_port()}/api"
+    assert "unset PREFECT_API_URL" in home.run("serve").ended(2).err
 
 
 def test_a_port_that_is_taken_is_told_with_the_next_step(home):
