@@ -82,8 +82,21 @@ def deploy(settings: Settings, log: Path) -> None:
     """
     file = settings.home / "prefect" / "prefect.yaml"
     file.write_text(yaml.safe_dump(described(settings), sort_keys=False), encoding="utf-8")
-    _prefect(log, "work-pool", "create", POOL, "--type", "process", "--overwrite")
+    if not _has_pool():  # one that is there may have limits of its own
+        _prefect(log, "work-pool", "create", POOL, "--type", "process")
     _prefect(log, "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+
+
+def _has_pool() -> bool:
+    from prefect.client.orchestration import get_client  # noqa: PLC0415 -- its settings are read when it is imported
+    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 -- as above
+
+    try:
+        with get_client(sync_client=True) as client:
+            client.read_work_pool(POOL)
+    except ObjectNotFound:
+        return False
+    return True
 
 
 def _prefect(log: Path, *arguments: str) -> None:

@@ -41,7 +41,7 @@ class Errand:
         deployment: Its deployment.
         trigger: What its runs say they were started by.
         is_due: Tells whether there is something to do.
-        once: Whether it is looked for only when the service starts.
+        once: Whether a service starts it once at most.
     """
 
     deployment: str
@@ -81,8 +81,7 @@ class Dispatcher:
         while not stopping.is_set():
             for errand in list(self._errands):
                 try:
-                    self.look(errand)
-                    if errand.once:
+                    if self.look(errand) and errand.once:
                         self._errands.remove(errand)
                 except BusyTimeError as error:
                     _LOG.warning("%s", error)

@@ -118,6 +118,11 @@ def test_a_service_harvests_at_once_tells_who_watches_is_alone_and_leaves_nothin
             assert f"http://127.0.0.1:{page}" in said_first(joined)
             assert fetch(f"http://127.0.0.1:{more_figures}/readyz") == (200, "ready\n")
             eventually(lambda: len(ask(page, "work_pools/busytime/workers/filter")) == 2, "two workers take runs")
+            parts = psutil.Process(joined.pid).children(recursive=True)
+            assert parts
+            joined.kill()
+            gone = psutil.wait_procs(parts, timeout=60)[0]
+            assert set(gone) == set(parts), "what is killed takes its parts with it"
 
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=90)
@@ -125,16 +130,6 @@ def test_a_service_harvests_at_once_tells_who_watches_is_alone_and_leaves_nothin
         assert "Stopped" in out
         assert not answers(page)
         assert not answers(figures)
-
-
-@pytest.mark.processes
-def test_a_service_that_is_killed_takes_its_parts_with_it(home):
-    home.connect().ended(0)
-    with serving(home) as (process, page, _):
-        said_first(process)
-        process.kill()
-        process.wait()
-        eventually(lambda: not answers(page), "Prefect's server has ended", 60)
 
 
 @pytest.mark.processes
