@@ -82,6 +82,7 @@ MEANINGS: dict[str, Meaning] = {
     "audit_requests": Meaning(
         ("asked_at",), runs=("taken_run_id",), times=("asked_at", "done_at"), may_change_while_null="done_at"
     ),
+    "audit_alarms": Meaning(("opened_at",), "over_at", always=True),
     "audit_events": Meaning(("at",), runs=("run_id",), times=("at",)),
 }
 

@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from busytime.model import RunStatus
 from busytime.ports import Clock
+from busytime.store.alarm_facts import AlarmFactRepository
+from busytime.store.alarms import AlarmRepository
 from busytime.store.backups import remove_copies
 from busytime.store.blanking import BlankingRepository
 from busytime.store.bookings import BookingRepository
@@ -66,6 +68,8 @@ class UnitOfWork:
         self.blanking = BlankingRepository(connection)
         self.due = DueRepository(connection)
         self.figures = FigureRepository(connection)
+        self.alarms = AlarmRepository(connection)
+        self.alarm_facts = AlarmFactRepository(connection)
         self.retention = RetentionRepository(connection)
         self.forgetting = ForgettingRepository(connection)
         self.surroundings = SurroundingsRepository(connection)

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+from busytime.alarms import AlarmKind, Word
 from busytime.bookings import BookingState, ChangedBy, ChangeKind, EntryState, OwnerChanges
 from busytime.errors import REASON_TEXTS, Reason
 from busytime.model import (
@@ -150,4 +151,16 @@ CLOSED_LISTS: tuple[ClosedList, ...] = (
     ),
     ClosedList("Caused by", LogonBy, ("the machine by itself", "a person")),
     ClosedList("Request", RequestKind, ("make up for what was missed", "look at permissions anew", "push bookings")),
+    ClosedList(
+        "Alarm",
+        AlarmKind,
+        (
+            "no log-on passes until a person acts",
+            "a right that was granted is not there any more",
+            "calendars are unknown, because their last answer is too old",
+            "bookings cannot be written into their calendars",
+            "a flow does not run, or not to its end",
+        ),
+    ),
+    ClosedList("Word", Word, ("that the alarm stands", "that it is over")),
 )

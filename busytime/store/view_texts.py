@@ -189,6 +189,18 @@ VIEW_TEXTS: dict[str, ViewText] = {
             ),
         ),
     ),
+    "audit_alarms": ViewText(
+        "alarms",
+        "What a person had to see to, from when to when, and whether anybody was told.",
+        "an alarm",
+        (
+            "What stands now, the oldest first",
+            (
+                "SELECT kind, connection, flow, concerned, opened_at, told_at FROM audit_alarms\n"
+                "WHERE over_at IS NULL ORDER BY opened_at"
+            ),
+        ),
+    ),
     "audit_events": ViewText(
         "events",
         "Who did what: connected, changed a password, imported, rotated keys. Chained: `busytime audit verify`.",

@@ -10,6 +10,7 @@ from sqlalchemy import Column, CompoundSelect, Select, Table, and_, case, func, 
 
 from busytime.errors import Reason
 from busytime.store import tables as t
+from busytime.store import tables_alarms as a
 from busytime.store import tables_booking as b
 
 
@@ -110,6 +111,10 @@ VIEWS: dict[str, Select[Any] | CompoundSelect[Any]] = {
     .outerjoin(t.connections, t.connections.c.id == t.requests.c.connection_id)
     .outerjoin(_account, _account.c.id == t.connections.c.owner_id)
     .join(_actor, _actor.c.id == t.requests.c.actor_id),
+    "audit_alarms": select(*_columns(a.alarms), _account.c.address.label("connection"))
+    .select_from(a.alarms)
+    .outerjoin(t.connections, t.connections.c.id == a.alarms.c.connection_id)
+    .outerjoin(_account, _account.c.id == t.connections.c.owner_id),
     "audit_events": select(*_columns(t.events), _actor.c.address.label("actor"))
     .select_from(t.events)
     .join(_actor, _actor.c.id == t.events.c.actor_id),

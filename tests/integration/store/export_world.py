@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy import insert
 
 from busytime.store import tables as t
+from busytime.store import tables_alarms as a
 from busytime.store import tables_booking as b
 from tests.unit.moments import MONDAY
 
@@ -104,6 +105,7 @@ ROWS = (
     ),
     (t.requests, [request(1, EARLY, taken_run_id=1, done_at=EARLY + HOUR), request(2, LATE, taken_run_id=None, done_at=None)]),
     (b.changes, [change(1, 1, EARLY), change(2, 2, LATE)]),
+    (a.alarms, [{"id": 1, "kind": "run_missing", "flow": "maintain", "opened_at": LATE, "returns": 0, "concerned": 1}]),
     (t.events, [event(1, EARLY), event(2, EARLY, run_id=2), event(3, LATE)]),
 )
 
@@ -131,6 +133,7 @@ LEFT_TO_THE_NEXT = {
     "audit_entries": {1: [1, 2], 2: [2]},
     "audit_changes": {1: [2], 2: []},
     "audit_requests": {1: [1, 2], 2: [2]},
+    "audit_alarms": {1: [1], 2: [1]},
     "audit_events": {1: [1, 2, 3], 2: [3]},
 }
 

@@ -41,6 +41,8 @@ COLUMNS = {
     "events": "id tag at actor_id run_id details previous_hmac hmac",
     "requests": "id kind connection_id actor_id asked_at taken_run_id done_at",
     "looks": "name looked_at booking_id",
+    "alarms": "id kind connection_id flow opened_at over_at returns concerned told_at",
+    "tellings": "id alarm_id receiver word told_at times concerned claimed_at",
     "permits": "id connection_id host process_id process_started heartbeat_at",
     "locks": "name holder host process_id process_started heartbeat_at run_id",
     "bookings": (

@@ -22,6 +22,7 @@ HOUR = timedelta(hours=1)
 CLOSED = re.compile(r"(\w+) IN \((.*)\)")
 #: Where one row of made-up values needs values that fit each other.
 FITTING = {
+    "alarms": {"flow": "harvest_busy_time"},
     "booking_pages": {"opens_minute": 0, "closes_minute": 600},
     "busy_intervals": {"ends_at": MONDAY + HOUR},
     "coverage": {"ends_at": MONDAY + HOUR, "state": "covered", "reason": None},
@@ -180,7 +181,8 @@ def test_one_version_down_and_up_again_keeps_every_row(engine):
             [row] = connection.execute(table.select()).mappings()
             assert dict(row).items() >= made_up(table).items()
         for view in VIEWS:
-            assert len(connection.execute(text(f"SELECT * FROM {view}")).all()) == 1, view  # noqa: S608 -- names from the code
+            rows = connection.execute(text(f"SELECT * FROM {view}")).all()  # noqa: S608 -- names from the code
+            assert len(rows) == (VIEW_TEXTS[view].base in older), view
 
 
 #: What readers ask, and the index that has to find it: by a calendar's span, as of an instant, by a run, by a key.
