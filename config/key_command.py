@@ -19,12 +19,13 @@ _DEADLINE_SECONDS = 30.0
 _BY_HAND = "Run it by hand to see why; its output is not shown here, because it may be the key"
 
 
+_READ = (0o077, "read", "chmod 600")
 #: What a settings file may hold only if others cannot do this with it: the bits, the word, and the remedy.
-_DANGERS = {"key": (0o077, "read", "chmod 600"), "key_command": (0o022, "written", "chmod go-w")}
+_DANGERS = {"a key": _READ, "alarm_urls": _READ, "a key_command": (0o022, "written", "chmod go-w")}
 
 
 def check_trusted(status: os.stat_result, path: Path, names: Collection[str]) -> None:
-    """Refuse a settings file with a key that others can read, or with a key command that others could have written.
+    """Refuse a settings file with secrets that others can read, or with a key command that others could have written.
 
     Args:
         status: Of the file, opened.
@@ -34,13 +35,13 @@ def check_trusted(status: os.stat_result, path: Path, names: Collection[str]) ->
     Raises:
         ConfigurationError: It says the command that puts it right.
     """
-    for name, (bits, done, remedy) in _DANGERS.items():
-        if name not in names:
+    for secret, (bits, done, remedy) in _DANGERS.items():
+        if secret.removeprefix("a ") not in names:
             continue
         if status.st_uid not in {os.geteuid(), 0}:
-            raise ConfigurationError(f"{path} has a {name} and belongs to another user: run `chown {os.geteuid()} {path}`.")
+            raise ConfigurationError(f"{path} has {secret} and belongs to another user: run `chown {os.geteuid()} {path}`.")
         if stat.S_IMODE(status.st_mode) & bits:
-            raise ConfigurationError(f"{path} has a {name} and can be {done} by others: run `{remedy} {path}`.")
+            raise ConfigurationError(f"{path} has {secret} and can be {done} by others: run `{remedy} {path}`.")
 
 
 def command_output(command: Sequence[str], most_bytes: int, deadline_seconds: float = _DEADLINE_SECONDS) -> str:

@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     maintain_schedule: Annotated[str, Field(description="When it maintains the tables.")] = "40 3 * * *"
     schedule_time_zone: Annotated[str, Field(description="IANA name of the zone of these times.")] = "UTC"
 
+    alarm_urls: Annotated[
+        tuple[SecretStr, ...], Field(max_length=20, description="Apprise addresses to which alarms are sent.")
+    ] = ()
+
     lockout_threshold: Annotated[int, Field(ge=3, le=1000, description="Refused log-ons at which the directory locks.")] = 5
     lockout_window_minutes: Annotated[int, Field(ge=1, le=100_000, description="How long it counts them.")] = 30
 

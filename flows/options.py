@@ -132,5 +132,9 @@ class ResyncOptions(Options):
     ] = False
 
 
+class WatchOptions(Options):
+    """What may be said to a watch."""
+
+
 class MaintainOptions(Options):
     """What may be said to a maintenance."""

@@ -11,6 +11,7 @@ from rich.markup import escape
 from busytime.diagnoses import with_section
 from busytime.errors import BusyTimeError
 from deployments.cli import (
+    alerts,
     audit,
     audit_export,
     audit_report,
@@ -71,6 +72,7 @@ audit.commands.command("report")(audit_report.report)
 app.add_typer(audit.commands, name="audit")
 app.add_typer(database.commands, name="db")
 app.add_typer(keys.commands, name="keys")
+app.add_typer(alerts.commands, name="alerts")
 
 
 def main(arguments: list[str] | None = None) -> int:

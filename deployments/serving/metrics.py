@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from busytime.alarms import AlarmKind
 from busytime.bookings import EntryState
 from busytime.model import Breaker
 from deployments.cli.status import count_known
@@ -23,6 +24,7 @@ class _Tables(Collector):
         yield from self._entries()
         yield from self._connections()
         yield from self._steps()
+        yield self._alarms()
 
     def _coverage(self) -> Iterator[Metric]:
         now = self._office.clock.now()
@@ -77,6 +79,14 @@ class _Tables(Collector):
         for answer, count in logons.items():
             answered.add_metric([answer], count)
         yield from (attempts, back_off, answered)
+
+    def _alarms(self) -> Metric:
+        with self._office.store.read() as unit:
+            counts = unit.alarms.counts()
+        alarms = GaugeMetricFamily("busytime_alarms_open", "Alarms that stand.", labels=["kind"])
+        for kind in AlarmKind:
+            alarms.add_metric([kind], counts.get(kind, 0))
+        return alarms
 
 
 def page_of_figures(office: Workspace) -> bytes:

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 from busytime.errors import ConfigurationError, FatalError
 from deployments.api_password import api_password
 from deployments.prefect_server import SERVICE_LOCK, Page, address_here, keep_quiet, page_server, served_at
+from deployments.serving.alarming import Alarms
 from deployments.serving.deploying import POOL, ROOT, check_server, deploy
 from deployments.serving.dispatching import Dispatcher
 from deployments.serving.watching import watching
@@ -104,11 +105,12 @@ def service(office: Workspace, ports: Ports, stopping: threading.Event) -> Itera
         stopping: Set when it is to stop.
 
     Raises:
-        ConfigurationError: It runs already, a port is taken, or the named server cannot be used.
+        ConfigurationError: It runs already, a port is taken, the named server cannot be used, or an alarm's receiver is none.
         FatalError: A part of it did not start.
     """
     home = office.settings.home / "prefect"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    alarms = Alarms(office)
     with ExitStack() as parts:
         say_where = parts.enter_context(_alone(office.settings.home))
         processes: dict[str, subprocess.Popen[Any]] = {}
@@ -117,9 +119,10 @@ def service(office: Workspace, ports: Ports, stopping: threading.Event) -> Itera
         say_where(page)
         deploy(office.settings, home / "deploy.log")
         processes[_WORKER] = parts.enter_context(_worker(home / "worker.log"))
-        looking = threading.Thread(target=Dispatcher(office).run, args=(stopping,), name="look-for-work")
-        looking.start()
-        parts.callback(looking.join)
+        for name, looks in (("look-for-work", Dispatcher(office).run), ("look-for-alarms", alarms.run)):
+            looking = threading.Thread(target=looks, args=(stopping,), name=name)
+            looking.start()
+            parts.callback(looking.join)
         parts.callback(stopping.set)
         yield Running(page, address_here(ports.host, ports.figures), processes)
 

@@ -1,6 +1,7 @@
 """Whatever comes and goes, and however often a message is lost: all that stays is told, no flood, and an end for each begin."""
 
 from collections import defaultdict
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +42,7 @@ def test_each_end_follows_a_begin_and_what_is_over_is_told_to_be_over_in_the_end
     for told in words.values():
         assert told[0] is Word.STANDS
         assert told[-1] is Word.OVER
-        assert (Word.OVER, Word.OVER) not in list(zip(told, told[1:], strict=False))
+        assert (Word.OVER, Word.OVER) not in pairwise(told)
 
 
 @given(looks, st.sampled_from(SUBJECTS))
@@ -59,6 +60,6 @@ def test_nothing_is_told_faster_than_the_rhythm(steps, often):
         desk.look(later, dict.fromkeys(SUBJECTS if later % 7 or not often else (), 1))
     for subject in SUBJECTS:
         begins = [at for at, about, word in desk.sent if about == subject and word is Word.STANDS]
-        assert all(later - before >= HOLD_DOWN_MINUTES for before, later in zip(begins, begins[1:], strict=False))
+        assert all(later - before >= HOLD_DOWN_MINUTES for before, later in pairwise(begins))
         ends = [at for at, about, word in desk.sent if about == subject and word is Word.OVER]
         assert len(ends) <= len(begins)

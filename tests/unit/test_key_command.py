@@ -66,8 +66,18 @@ def test_a_settings_file_with_a_key_that_others_can_read_is_refused_with_the_rem
     assert KEY not in str(raised.value)
 
 
+def test_a_settings_file_with_receivers_of_alarms_that_others_can_read_is_refused_with_the_remedy(write):
+    text = 'alarm_urls = ["json://admin:hunter2@127.0.0.1"]'
+    path = write(text, 0o640)
+    with pytest.raises(ConfigurationError, match=f"has alarm_urls and can be read by others: run `chmod 600 {path}`") as raised:
+        load_settings()
+    assert "hunter2" not in str(raised.value)
+    write(text)
+    assert [it.get_secret_value() for it in load_settings().alarm_urls] == ["json://admin:hunter2@127.0.0.1"]
+
+
 @needs_root
-@pytest.mark.parametrize("text", ['key_command = ["true"]', f'key = "{KEY}"'])
+@pytest.mark.parametrize("text", ['key_command = ["true"]', f'key = "{KEY}"', 'alarm_urls = ["json://x"]'])
 def test_a_settings_file_of_another_user_is_refused_with_the_remedy(write, text):
     path = write(text)
     os.chown(path, 12345, 12345)

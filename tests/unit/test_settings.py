@@ -141,6 +141,7 @@ def test_home_and_key_file_are_absolute_and_know_the_user(monkeypatch, tmp_path)
 def test_secrets_do_not_show_in_the_settings(monkeypatch):
     monkeypatch.setenv("BUSYTIME_KEY", "hunter2")
     monkeypatch.setenv("BUSYTIME_DATABASE_URL", "postgresql://eva:hunter2@db/busytime")
+    monkeypatch.setenv("BUSYTIME_ALARM_URLS", '["mailto://eva:hunter2@corp.example"]')
     settings = load_settings()
     assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
     assert settings.database_address == "postgresql://eva:hunter2@db/busytime"
@@ -169,3 +170,11 @@ def test_the_settings_by_themselves_do_not_show_a_wrong_value(monkeypatch):
     with pytest.raises(ValueError, match="max_age_minutes") as raised:
         Settings()
     assert "sixty-six" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["mailto://eva:hunter2@corp.example", '["mailto://eva:hunter2@corp.example"', '[["hunter2"]]'])
+def test_receivers_of_alarms_that_are_no_list_are_refused_without_showing_them(monkeypatch, value):
+    monkeypatch.setenv("BUSYTIME_ALARM_URLS", value)
+    with pytest.raises(ConfigurationError, match="alarm_urls") as raised:
+        load_settings()
+    assert "hunter2" not in str(raised.value)

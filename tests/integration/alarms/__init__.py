@@ -1,0 +1,1 @@
+"""Alarms on their way: gathered from real tables, sent to real receivers on loopback."""
