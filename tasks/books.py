@@ -15,12 +15,12 @@ def check_not_restored(office: Workspace) -> None:
     """Refuse to write what calendars may hold already.
 
     Raises:
-        RestoredDatabaseError: They were found to hold entries that the tables have forgotten.
+        RestoredDatabaseError: The database was found to be restored from a backup.
     """
     since = office.store.restored_at
     if since is not None:
         raise RestoredDatabaseError(
-            f"This database was restored from a backup: at {since:%Y-%m-%d %H:%M} UTC a calendar was found to hold an entry "
+            f"This database was restored from a backup, as was noticed at {since:%Y-%m-%d %H:%M} UTC: calendars may hold entries "
             "that it has forgotten. Nothing was written. "
             "Run `busytime resync EMAIL --adopt` to take over what the calendars hold."
         )

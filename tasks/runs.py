@@ -191,6 +191,7 @@ def finish_run(
         unit.runs.close(run.run_id, status, office.clock.now(), reason=reason, counts=counts)
     for lock in run.locks:
         office.store.release_lock(lock.name, lock.holder)
+    office.remember()
 
 
 @contextmanager

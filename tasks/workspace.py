@@ -29,6 +29,7 @@ from busytime.store.connections import StoredConnection
 from busytime.store.database import Upgrade, check_version, current_version, open_engine, upgrade
 from busytime.store.locks import SILENT_HOLDER, this_boot
 from busytime.store.permit_book import StoredPermitBook
+from busytime.store.place import memory_path
 from busytime.store.unit_of_work import Store
 from busytime.store.versions import UPGRADED
 from busytime.vault import Vault
@@ -164,6 +165,10 @@ class Workspace:
             self._lines[connection_id] = PermitLine(book, self.in_flight, pause)
         return self._lines[connection_id]
 
+    def remember(self) -> None:
+        """Remember how new the database is, so that an older one in its place is noticed."""
+        self.store.remember(memory_path(self.settings.database_address, self.settings.home))
+
     def close(self) -> None:
         """Close every connection to servers and to the database."""
         for gateway in self._opened:
@@ -211,9 +216,11 @@ def _open(settings: Settings, clock: Clock, *, upgrading: bool) -> Workspace:
         store = Store(engine, vault, clock)
         store.make_installation()
         store.audit_key  # noqa: B018 -- proves now, not in the middle of a run, that the key is this database's
+        actor = f"{_user()}@{platform.node()}".lower()
+        store.settle_place(memory_path(settings.database_address, settings.home), actor)
         on_error.pop_all()
     policy = LockoutPolicy(settings.lockout_threshold, settings.lockout_window)
-    desk = Desk(store, vault, clock, policy, f"{_user()}@{platform.node()}".lower())
+    desk = Desk(store, vault, clock, policy, actor)
     if done is not None and done.before not in {None, done.after}:
         _note_upgrade(desk, done)
     return Workspace(settings, desk, done)

@@ -62,7 +62,8 @@ installation = Table(
     Column("last_instant", UtcTime, nullable=False, comment="Last instant (UTC) given to a batch transaction; never goes back."),
     Column("audit_key_id", Text, nullable=False, comment="Name of the master key that wraps the audit key."),
     Column("audit_key", LargeBinary, nullable=False, comment="Wrapped key of the chain in events."),
-    Column("restored_at", UtcTime, comment="When (UTC) calendars were found to hold entries that these tables have forgotten."),
+    Column("restored_at", UtcTime, comment="When (UTC) the database was found to be restored: calendars may hold more."),
+    Column("lives_at", Text, comment="Where the database lives; one that finds itself elsewhere was restored from a backup."),
     comment="This installation: one row.",
 )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
@@ -33,6 +34,7 @@ from busytime.store.logons import LogonRepository
 from busytime.store.owners import OwnerRepository
 from busytime.store.permissions import PermissionRepository
 from busytime.store.permits import PermitRepository
+from busytime.store.place import Memory, PlaceRepository, read_memory, write_memory
 from busytime.store.requests import RequestRepository
 from busytime.store.retention import RetentionRepository
 from busytime.store.roster import RosterRepository
@@ -75,6 +77,7 @@ class UnitOfWork:
         self.surroundings = SurroundingsRepository(connection)
         self.events = EventRepository(connection)
         self.keys = KeyRepository(connection)
+        self.place = PlaceRepository(connection)
 
     @property
     def now(self) -> datetime:
@@ -215,6 +218,37 @@ class Store:
             if unit.mark_restored():
                 actor_id = unit.runs.actor_of(run_id)
                 unit.events.append(key, "machine:database:restored", self._clock.now(), actor_id, {}, run_id)
+
+    def settle_place(self, path: Path, actor: str) -> None:
+        """Compare the database with what this machine remembers of it; from the first difference on nothing is pushed.
+
+        Args:
+            path: Where it is remembered.
+            actor: Who opened it.
+
+        Raises:
+            ConfigurationError: The file cannot be written.
+        """
+        with self.read() as unit:
+            remembered = read_memory(path)
+            if remembered is not None and unit.place.is_settled(unit.place.recall(remembered)):
+                return
+        key = self.audit_key
+        with self.write(durable=True) as unit:
+            memory = unit.place.recall(read_memory(path))
+            write_memory(path, memory)  # first: tables that name a place which nobody remembers count as restored
+            if unit.place.settle(memory, self._clock.now()):
+                unit.events.append(key, "machine:database:restored", self._clock.now(), unit.owners.id(actor), {})
+
+    def remember(self, path: Path) -> None:
+        """Remember how new the database is, once that is on the disk: whatever is older later was restored.
+
+        Raises:
+            ConfigurationError: The file cannot be written.
+        """
+        with self.write(durable=True) as unit:
+            place, newest = unit.place.named, unit.instant
+        write_memory(path, Memory(place, newest))
 
     def clear_restored(self) -> None:
         """Note that what calendars hold was taken over."""

@@ -43,7 +43,7 @@ class _Look:
         unknown: How many are not.
         verdicts: How many of each verdict.
         entries: How many entries are in each state, of bookings that are not over.
-        restored_at: When calendars were found to hold what the database has forgotten.
+        restored_at: When the database was found to be restored from a backup.
         runs: The last runs.
     """
 
@@ -141,8 +141,9 @@ def _show(look: _Look) -> None:
     if look.restored_at is not None:
         email = look.connections[0][0].email if look.connections else "EMAIL"
         screen.print(
-            f"[bold red]RESTORED[/] At {clock(look.restored_at)} a calendar was found to hold an entry that this database has "
-            f"forgotten; nothing is pushed. Next: [bold]busytime resync {email} --adopt[/] takes over what the calendars hold.",
+            f"[bold red]RESTORED[/] At {clock(look.restored_at)} this database was found to be restored from a backup: calendars "
+            "may hold entries that it has forgotten, and nothing is pushed. "
+            f"Next: [bold]busytime resync {email} --adopt[/] takes over what the calendars hold.",
             soft_wrap=True,
         )
     _show_connections(screen, look)

@@ -46,7 +46,7 @@ GRANT INSERT, UPDATE (closed_run_id, valid_to) ON permissions, busy_intervals TO
 GRANT INSERT, UPDATE (closed_run_id, valid_to, starts_at, ends_at, as_of, failures) ON coverage TO busytime_worker;
 
 -- What stands as it is now. Keys, and what a row is about, stay.
-GRANT INSERT, UPDATE (last_instant, audit_key_id, audit_key, restored_at) ON installation TO busytime_worker;
+GRANT INSERT, UPDATE (last_instant, audit_key_id, audit_key, restored_at, lives_at) ON installation TO busytime_worker;
 -- No address is written over. A right to update something is what it takes to lock a row.
 GRANT INSERT, UPDATE (name) ON owners TO busytime_worker;
 GRANT INSERT, UPDATE (

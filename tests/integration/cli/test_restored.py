@@ -1,4 +1,7 @@
-"""A database that was restored from a backup: every command says so, and nothing is entered twice."""
+"""A database that was restored from a backup: every command says so, and nothing is entered twice.
+
+Here the machine was rolled back as a whole, its memory of the database included, so that only calendars give it away.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +34,14 @@ def copy(source, target):
 def restored(desk):
     """The same with a backup from before B1 was moved and B2 was entered, put back."""
     stored, backup = desk.home.path / "busytime.db", desk.home.directory / "backup.db"
+    remembered = (desk.home.path / "busytime.db.place").read_text()
     copy(stored, backup)
     desk.take(booking("B1", at(11), revision=2), booking("B2", at(13)))
     assert {it["outcome"] for it in desk.push()["changes"]} == {"applied"}
     for name in ("busytime.db", "busytime.db-wal", "busytime.db-shm"):
         (desk.home.path / name).unlink(missing_ok=True)
     copy(backup, stored)
+    (desk.home.path / "busytime.db.place").write_text(remembered)
     return desk
 
 

@@ -17,7 +17,7 @@ __all__ = ["filled"]
 HISTORY = "opened_run_id closed_run_id valid_from valid_to"
 #: Every column of every table.
 COLUMNS = {
-    "installation": "id installation_id created_at last_instant audit_key_id audit_key restored_at",
+    "installation": "id installation_id created_at last_instant audit_key_id audit_key restored_at lives_at",
     "owners": "id address name",
     "runs": (
         "id flow trigger actor_id status reason started_at finished_at window_start window_end counts code_version "

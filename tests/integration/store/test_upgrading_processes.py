@@ -44,7 +44,7 @@ def with_engine(home, work):
 
 def copies(home):
     path = Path(home.url.removeprefix("sqlite:///"))
-    return sorted(found.name for found in path.parent.glob("busytime.db.*"))
+    return sorted(found.name for found in path.parent.glob("busytime.db.before-*"))
 
 
 #: Where a process is killed, and whether the upgrade is there afterwards.

@@ -1,0 +1,17 @@
+"""A backup that is restored on an empty machine, as docs/operations.md says it; as processes in tests/proofs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.flows.restoring import Drill, run_drill
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+def test_a_backup_restored_on_an_empty_machine_enters_nothing_twice(home, person, postgresql, backend):
+    empty = None
+    if backend == "postgresql":
+        home.more["BUSYTIME_DATABASE_URL"] = postgresql.url(postgresql.create())
+        empty = postgresql.url(postgresql.create("template0"))
+    home.connect().ended(0)
+    run_drill(Drill(home, person(), person(), as_processes=False), empty)
