@@ -158,11 +158,14 @@ def stopped_message(unit: UnitOfWork, connection: StoredConnection) -> str:
     )
 
 
-def note_refusal(desk: Desk, connection: StoredConnection, error: AuthenticationError) -> None:
+def note_refusal(desk: Desk, connection: StoredConnection, error: AuthenticationError) -> bool:
     """Open the breaker for all processes at once, and write the refused log-on down, in one transaction.
 
     Under Basic every request is a log-on; one that was claimed before it was sent is not written down again. A refusal of a
     secret that was renewed meanwhile says nothing of the new one.
+
+    Returns:
+        Whether this has opened it.
     """
     with desk.store.write() as unit:
         unit.owners.lock(connection.owner_id)
@@ -173,6 +176,7 @@ def note_refusal(desk: Desk, connection: StoredConnection, error: Authentication
         opened = _open(desk, unit, connection)
     if opened:
         _note_breaker(desk, connection, "machine:breaker:opened")
+    return opened
 
 
 def open_breaker(desk: Desk, connection: StoredConnection) -> None:

@@ -18,7 +18,7 @@ from functools import cache, partial
 from busytime import __version__
 from busytime.claiming import Desk
 from busytime.connecting import open_secret
-from busytime.errors import ConfigurationError, NoConnectionError, Reason
+from busytime.errors import AuthenticationError, ConfigurationError, NoConnectionError, Reason
 from busytime.guarding import ClaimedAttempt, ConnectionGuard
 from busytime.model import AuthType, Endpoint, Secret
 from busytime.permits import PermitLine
@@ -34,6 +34,7 @@ from busytime.store.unit_of_work import Store
 from busytime.store.versions import UPGRADED
 from busytime.vault import Vault
 from config.settings import Settings, load_settings
+from tasks.announcing import Happening, announce
 from tasks.keys import load_keys
 from tasks.stopping import pause
 
@@ -155,8 +156,12 @@ class Workspace:
         return ConnectionGuard(
             partial(check_may_send, self.desk, connection),
             self._line(connection.id).place,
-            partial(note_refusal, self.desk, connection),
+            partial(self._note_refusal, connection),
         )
+
+    def _note_refusal(self, connection: StoredConnection, error: AuthenticationError) -> None:
+        if note_refusal(self.desk, connection, error):
+            announce(Happening.BREAKER_OPENED, f"connection.{connection.id}")
 
     def _line(self, connection_id: int) -> PermitLine:
         if connection_id not in self._lines:

@@ -16,8 +16,10 @@ from busytime.model import Calendar
 from busytime.standing import Standing, standings
 from busytime.store.booking_rows import RefusedRow
 from busytime.store.bookings import IntakeResult
+from deployments.announcing import announce_here
 from deployments.cli.bookings_table import Listing, show_listing
 from deployments.cli.output import ExitStatus, JsonOption, finish, output, print_json, rfc3339, show_help, shown
+from tasks.announcing import Happening
 from tasks.books import open_book
 from tasks.workspace import Workspace, open_workspace
 
@@ -58,6 +60,8 @@ def _take(office: Workspace, bookings: list[Booking], now: datetime) -> IntakeRe
         actor_id = unit.owners.id(office.desk.actor)
     ignored = {"older": len(result.older), "differing": len(result.differing)}
     office.store.append_event("person:bookings:imported", actor_id, _counts(result) | ignored)
+    if result.added or result.later:
+        announce_here(office, Happening.BOOKINGS_IMPORTED, "bookings")
     return result
 
 

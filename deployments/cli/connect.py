@@ -15,8 +15,10 @@ from busytime.guiding import Guide, Tools
 from busytime.model import AUTH_NAMES, AuthType, ConnectionMode
 from busytime.roster import parse_address
 from busytime.wishes import Wishes
+from deployments.announcing import announce_here
 from deployments.cli.connect_questions import TerminalPerson
 from deployments.cli.output import JsonOption, output, print_json, shown
+from tasks.announcing import Happening
 from tasks.workspace import open_workspace
 
 #: A domain name or an id: nothing that could lead an address elsewhere.
@@ -68,6 +70,7 @@ def connect(
         )
         tools = Tools(office.desk, office.find_servers, office.open_gateway)
         connected = Guide(tools, TerminalPerson(address, password_stdin=password_stdin), wishes).connect()
+        announce_here(office, Happening.PASSWORD_STORED, f"connection.{connected.connection.id}")
     if as_json:
         print_json(_as_object(connected))
     else:

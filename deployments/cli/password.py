@@ -9,9 +9,11 @@ from busytime.model import Trigger
 from busytime.renewing import renew, secret_word
 from busytime.roster import parse_address
 from busytime.store.connections import StoredConnection
+from deployments.announcing import announce_here
 from deployments.cli.output import JsonOption, messages
 from deployments.cli.passwords import read_password
 from deployments.cli.resync import announce, catch_up
+from tasks.announcing import Happening
 from tasks.workspace import workspace
 
 
@@ -42,7 +44,12 @@ def password(
     if not as_json:
         messages().print(f"{so_far}. Now what was missed ...", soft_wrap=True)
     told = _told(renewed.connection) | {"same_secret": renewed.same_secret}
-    catch_up(address, Trigger.PASSWORD_CHANGE, so_far, as_json=as_json, told=told)
+    try:
+        catch_up(address, Trigger.PASSWORD_CHANGE, so_far, as_json=as_json, told=told)
+    finally:
+        # Only now: the flow that this wakes would otherwise take the request before this command's own run.
+        if not renewed.same_secret:
+            announce_here(office, Happening.PASSWORD_STORED, f"connection.{connection.id}")
 
 
 def _told(connection: StoredConnection) -> dict[str, object]:

@@ -8,16 +8,18 @@ import typer
 from rich.markup import escape
 
 from busytime.connecting import find_connection
-from busytime.errors import BusyTimeError, ConfigurationError
+from busytime.errors import AuthenticationError, BusyTimeError, ConfigurationError
 from busytime.model import RunStatus, Trigger
 from busytime.renewing import ask_again, try_again
 from busytime.resyncing import ResyncOutcome
 from busytime.roster import parse_address
 from busytime.store.connections import StoredConnection
+from deployments.announcing import announce_here
 from deployments.cli.output import ExitStatus, JsonOption, finish, messages, print_json
 from deployments.cli.resync_report import as_object, show
 from deployments.cli.running import run_flow, tell_outcome, waiting
 from flows.options import ResyncOptions
+from tasks.announcing import Happening
 from tasks.workspace import workspace
 
 
@@ -60,7 +62,11 @@ def catch_up_again(connection: StoredConnection, *, force: bool, as_json: bool) 
     office = workspace()
     if not as_json:
         announce("Trying the stored password once more ...", force=force)
-    try_again(office.desk, connection, lambda secret: office.open_gateway(connection.endpoint, secret), force=force)
+    try:
+        try_again(office.desk, connection, lambda secret: office.open_gateway(connection.endpoint, secret), force=force)
+    except AuthenticationError:
+        announce_here(office, Happening.BREAKER_OPENED, f"connection.{connection.id}")
+        raise
     catch_up(connection.email, Trigger.PASSWORD_CHANGE, "The stored password works again", as_json=as_json)
 
 

@@ -12,8 +12,10 @@ from busytime.model import RequestKind
 from busytime.roster import BookingPage, Roster, retirement_gate
 from busytime.roster_file import read_roster
 from busytime.store.roster import RosterChanges
+from deployments.announcing import announce_here
 from deployments.cli.output import JsonOption, messages, output, plain_table, print_json, show_help, shown
 from deployments.cli.running import waiting
+from tasks.announcing import Happening
 from tasks.groups import look_for_groups
 from tasks.workspace import Workspace, open_workspace
 
@@ -79,6 +81,7 @@ def _replace(office: Workspace, file: Path, roster: Roster, *, force: bool) -> R
         unit.requests.ask(RequestKind.VALIDATE, actor_id, office.clock.now())
     details = {"added": changes.added, "kept": changes.kept, "retired": changes.retired, "pages": changes.pages}
     office.store.append_event("person:roster:imported", actor_id, details)
+    announce_here(office, Happening.ROSTER_IMPORTED, "roster")
     return changes
 
 
