@@ -62,6 +62,8 @@ GRANT INSERT, UPDATE (
 GRANT INSERT, UPDATE (retired_at) ON associated_calendars TO busytime_worker;
 GRANT INSERT, UPDATE ON bookings, entries TO busytime_worker;
 GRANT INSERT, UPDATE (looked_at, booking_id) ON looks TO busytime_worker;
+GRANT INSERT, UPDATE (over_at, returns, concerned, told_at) ON alarms TO busytime_worker;
+GRANT INSERT, UPDATE (word, told_at, times, concerned, claimed_at) ON tellings TO busytime_worker;
 
 -- Who works now: rows come and go.
 GRANT INSERT, UPDATE, DELETE ON locks, permits TO busytime_worker;

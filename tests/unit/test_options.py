@@ -11,10 +11,11 @@ from flows.options import (
     ResyncOptions,
     ShardOptions,
     ValidateOptions,
+    WatchOptions,
     WindowOptions,
 )
 
-FORMS = (DiscoverOptions, HarvestOptions, MaintainOptions, PushOptions, ResyncOptions, ValidateOptions)
+FORMS = (DiscoverOptions, HarvestOptions, MaintainOptions, PushOptions, ResyncOptions, ValidateOptions, WatchOptions)
 
 
 @pytest.mark.parametrize("form", [*FORMS, ShardOptions, WindowOptions])

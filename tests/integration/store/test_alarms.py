@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
-from busytime.alarms import Alarm, AlarmKind, News, Subject, Word, news, settle
+from busytime.alarms import AlarmKind, News, Subject, Word
 from busytime.store.tables_alarms import alarms, tellings
 from busytime.store.unit_of_work import Store
+from tests.integration.store.alarm_steps import claim, tell
 from tests.unit.moments import at
 
 MISSING = Subject(AlarmKind.RUN_MISSING, flow="maintain")
@@ -15,26 +16,6 @@ MISSING = Subject(AlarmKind.RUN_MISSING, flow="maintain")
 @pytest.fixture
 def breaker(corporate):
     return Subject(AlarmKind.BREAKER_OPENED, corporate)
-
-
-def claim(store, clock, *subjects, receiver=1, concerned=1):
-    """Do the part of a look that is one transaction; return what is to be told."""
-    now = clock.now()
-    with store.write() as unit:
-        unit.alarms.queue()
-        standing = [Alarm(subject, "", concerned) for subject in subjects]
-        unit.alarms.apply(settle(unit.alarms.current(now, receiver), standing), now)
-        stored = unit.alarms.current(now, receiver)
-        found = news(stored, unit.alarms.told(receiver, [it.id for it in stored]), now)
-        unit.alarms.claim(receiver, found, now)
-    return found
-
-
-def tell(store, clock, *subjects, receiver=1, concerned=1):
-    found = claim(store, clock, *subjects, receiver=receiver, concerned=concerned)
-    with store.write() as unit:
-        unit.alarms.note(receiver, found, clock.now())
-    return [(it.alarm.subject, it.word) for it in found]
 
 
 def test_an_alarm_is_written_down_from_its_begin_to_its_end(store, clock, breaker, rows):

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, make_url, select
 from sqlalchemy.exc import ProgrammingError
 
 import deployments
+from busytime.alarms import AlarmKind, Subject, Word
 from busytime.bookings import EntryState
 from busytime.chain import verify_chain
 from busytime.errors import ConfigurationError, Reason
@@ -26,6 +27,7 @@ from busytime.store.tables import events, permissions
 from busytime.store.tables_booking import bookings
 from busytime.store.views import VIEWS
 from busytime.vault import MasterKey, Vault
+from tests.integration.store.alarm_steps import tell
 from tests.integration.store.archive import DAY, history_row, open_maintenance, write_rows
 from tests.integration.store.push_steps import make_page, plan, write_entry
 from tests.unit.moments import MAX_AGE, MONDAY, busy, window
@@ -73,6 +75,8 @@ REWRITING = (
     "UPDATE credentials SET version = 7",
     "DELETE FROM credentials",
     "UPDATE installation SET installation_id = 'x'",
+    "UPDATE alarms SET opened_at = now()",
+    "DELETE FROM alarms",
     "DELETE FROM bookings",
     "DELETE FROM owners",
 )
@@ -229,6 +233,16 @@ def test_a_worker_pushes_what_intake_wrote(store, open_pages, open_book, say, co
             unit.due.note_push(clock.now())
     assert [it.key for it in reading.bookings] == ["BK-9"]
     assert say(READER, "SELECT booking_key, checked_at IS NOT NULL, refused FROM audit_bookings") == [("BK-9", True, None)]
+
+
+def test_a_worker_tells_alarms(store, corporate, clock, say):
+    breaker = Subject(AlarmKind.BREAKER_OPENED, corporate)
+    assert [tell(store, clock, *standing) for standing in ([breaker], [], [breaker])] == [
+        [(breaker, Word.STANDS)],
+        [(breaker, Word.OVER)],
+        [],
+    ]
+    assert say(READER, "SELECT kind, connection, returns FROM audit_alarms") == [("breaker_opened", "busytime@corp.example", 1)]
 
 
 def test_a_worker_rotates_keys_and_opens_a_home_that_is_ready(store, corporate, actor_id, key):  # noqa: ARG001 -- as above
