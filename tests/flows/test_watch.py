@@ -1,0 +1,37 @@
+"""The flow `watch` tells what stands, leaves no row among the runs, and says on Prefect's page what it came to."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from tests.integration.alarms.conftest import hook
+
+__all__ = ["hook"]
+
+
+def watch(home, clock):
+    """Run the flow in this process; return its state's name and message."""
+    with home.inside(clock):
+        from flows.watch import watch as flow
+
+        state = flow(return_state=True)
+        return state.name, state.message
+
+
+def test_a_breaker_that_opened_is_told_by_a_run_that_leaves_no_row(home, exchange, hook, clock):
+    home.more["BUSYTIME_ALARM_URLS"] = json.dumps([hook.address()])
+    home.connect().ended(0)
+    home.take_roster("owner0001@corp.example").ended(0)
+    exchange.control("POST", "/password", {"email": exchange.email, "password": "another one that is long"})
+    home.harvest().ended(5)
+    hook.status = 500
+    away = "alarms that stand: 1; messages sent: 0; nothing reached receiver 1 (json)"
+    assert watch(home, clock) == ("Completed with failures", away)
+    hook.status = 200
+    clock.offset = timedelta(minutes=3)
+    assert watch(home, clock) == ("Completed", "alarms that stand: 1; messages sent: 1")
+    assert watch(home, clock) == ("Completed", "alarms that stand: 1; messages sent: 0")
+    assert [body["title"] for body in hook.bodies] == ["busytime: alarm: 1 new"]
+    assert home.run_statuses() == ["refused"]
+    assert home.query("SELECT kind, connection FROM audit_alarms") == [("breaker_opened", exchange.email)]
