@@ -39,6 +39,7 @@ class BatchResult:
         opened: History rows opened.
         closed: History rows closed.
         failed: Calendars without an answer, known or not.
+        failed_elsewhere: How many more there are, which the runs of shards name.
     """
 
     known: int = 0
@@ -46,6 +47,7 @@ class BatchResult:
     opened: int = 0
     closed: int = 0
     failed: tuple[FailedCalendar, ...] = ()
+    failed_elsewhere: int = 0
 
     def __add__(self, other: "BatchResult") -> "BatchResult":
         """Add up two batches."""
@@ -55,6 +57,7 @@ class BatchResult:
             self.opened + other.opened,
             self.closed + other.closed,
             self.failed + other.failed,
+            self.failed_elsewhere + other.failed_elsewhere,
         )
 
 

@@ -9,16 +9,17 @@ from prefect.futures import PrefectFuture
 
 from busytime.errors import BusyTimeError
 from busytime.harvesting import BatchResult
-from busytime.model import RunStatus, Window, harvest_window
+from busytime.model import RunStatus, Trigger, Window, harvest_window
 from busytime.outcomes import EntriesRead, HarvestOutcome, judge_harvest
 from busytime.scope import Scope
 from flows.fan_out import OVERTAKEN, RUNNER, log_on, named_state, spread
 from flows.options import HarvestOptions, WindowOptions
+from tasks.given_shard import ShardOrder
 from tasks.harvest import harvest_batch, list_batches, tell_unread
 from tasks.read_back import follow_owners, list_entries_to_read_back, read_back_batch
 from tasks.runs import OpenRun, close_run, closed_on_error, is_overtaken, open_run
 from tasks.scopes import choose_scope, foresee
-from tasks.shards import ShardOrder, list_shards, run_shards
+from tasks.shards import list_shards, run_shards
 from tasks.workspace import workspace
 
 _NAMED_FAILURES = 10
@@ -44,9 +45,9 @@ def harvest_busy_time(options: HarvestOptions = _DEFAULT) -> State[HarvestOutcom
         batches = list_batches(run, window, here, scope)
         results = spread(harvest_batch, batches, fates)
         entries = spread(read_back_batch, list_entries_to_read_back(run, window, here, scope), fates)
-        results += given.results()
+        unread = tell_unread(window, fates, batches, results, scope)
+        results += [unread, *given.results()]
         entries += [follow_owners(run)] if scope.shard is None else []
-        results.append(tell_unread(window, fates, batches, results, scope))
         outcome = judge_harvest(run.run_id, list(fates.values()), results, entries)
         close_run(run, outcome.status, outcome.reason, outcome.counts)
     return final_state(outcome)
@@ -79,8 +80,8 @@ def give_shards(run: OpenRun, orders: Sequence[ShardOrder], options: HarvestOpti
     """Have shards read by runs of their own."""
     if not orders:
         return GivenShards(frozenset(), None)
-    said = options.model_dump(mode="json", exclude={"shard", "connections"})
-    return GivenShards(frozenset(it.connection_id for it in orders), run_shards.submit(run.run_id, orders, said))
+    said = options.model_dump(mode="json", exclude={"shard", "connections"}) | {"trigger": Trigger.REQUEST}
+    return GivenShards(frozenset(it.connection_id for it in orders), run_shards.submit(run, orders, said))
 
 
 def choose_window(asked: WindowOptions | None) -> Window:
@@ -107,6 +108,8 @@ def describe(result: BatchResult) -> str:
     named = [f"{calendar.owner}/{calendar.folder}".rstrip("/") + f" ({calendar.reason})" for calendar in result.failed]
     if len(named) > _NAMED_FAILURES:
         named[_NAMED_FAILURES:] = [f"{len(named) - _NAMED_FAILURES} more"]
+    if result.failed_elsewhere:
+        named.append(f"{result.failed_elsewhere} that the runs of shards name")
     return f"{text}; without an answer: {', '.join(named)}" if named else text
 
 

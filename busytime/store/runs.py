@@ -123,8 +123,17 @@ class RunRepository:
         return StoredRun(row.id, RunStatus(row.status), Reason(row.reason) if row.reason else None, row.counts)
 
     def began_after(self, flow: str, instant: datetime) -> bool:
-        """Tell whether a run of a flow that was not skipped has begun at an instant or later."""
-        query = select(runs.c.id).where(runs.c.flow == flow, runs.c.started_at >= instant, runs.c.status != RunStatus.SKIPPED)
+        """Tell whether a scheduled run of a flow has begun at an instant or later, and was neither skipped nor killed.
+
+        Others do not count: they may have been limited to a part of the work.
+        """
+        in_vain = (RunStatus.SKIPPED, RunStatus.CRASHED)
+        query = select(runs.c.id).where(
+            runs.c.flow == flow,
+            runs.c.trigger == Trigger.SCHEDULE,
+            runs.c.started_at >= instant,
+            runs.c.status.not_in(in_vain),
+        )
         return self._connection.execute(query.limit(1)).first() is not None
 
     def is_at_work(self, flow: str) -> bool:
