@@ -12,6 +12,7 @@ import yaml
 import deployments
 from busytime.errors import ConfigurationError, FatalError
 from config.settings import Settings
+from deployments.serving.silent_runs import crash_silent_runs
 
 #: The work pool that all deployments name.
 POOL = "busytime"
@@ -82,9 +83,17 @@ def deploy(settings: Settings, log: Path) -> None:
     """
     file = settings.home / "prefect" / "prefect.yaml"
     file.write_text(yaml.safe_dump(described(settings), sort_keys=False), encoding="utf-8")
-    if not _has_pool():  # one that is there may have limits of its own
-        _prefect(log, "work-pool", "create", POOL, "--type", "process")
-    _prefect(log, "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+    from httpx import HTTPError  # noqa: PLC0415 -- comes with Prefect
+
+    try:
+        if not _has_pool():  # one that is there may have limits of its own
+            _prefect(log, "work-pool", "create", POOL, "--type", "process")
+        _prefect(log, "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+        crash_silent_runs()
+    except HTTPError as error:
+        raise DeployError(
+            f"Prefect's server did not take the deployments ({type(error).__name__}): see {log.with_name('server.log')}."
+        ) from None
 
 
 def _has_pool() -> bool:

@@ -23,6 +23,7 @@ from deployments.prefect_server import SERVICE_LOCK, Page, address_here, keep_qu
 from deployments.serving.alarming import Alarms
 from deployments.serving.deploying import POOL, ROOT, check_server, deploy
 from deployments.serving.dispatching import Dispatcher
+from deployments.serving.silent_runs import HEARTBEAT_SECONDS
 from deployments.serving.watching import watching
 from tasks.workspace import Workspace
 
@@ -31,6 +32,7 @@ _LOOK_EVERY_SECONDS = 0.5
 #: A worker that was told to stop lets its runs end for so long.
 _PATIENCE_SECONDS = 30.0
 _TRIES = 3
+_WORKER_SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "5", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
 _WORKER = "The worker"
 
 
@@ -198,7 +200,7 @@ def _worker(log: Path) -> Iterator["subprocess.Popen[bytes]"]:
         process = subprocess.Popen(  # noqa: S603 -- this very interpreter and module
             [sys.executable, "-m", "deployments.serving.leash", *command],
             cwd=ROOT,
-            env={"PREFECT_WORKER_QUERY_SECONDS": "5"} | os.environ | {"BUSYTIME_ROOT": str(ROOT)},
+            env=_WORKER_SETTINGS | os.environ | {"BUSYTIME_ROOT": str(ROOT)},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,

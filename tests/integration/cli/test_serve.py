@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import signal
 import socket
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
-from dataclasses import replace
 
 import psutil
 import pytest
 
 from tests.flows.harness import eventually
-
-_STARTS_WITHIN_SECONDS = 180
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def fetch(url, password=None):
-    token = {"Authorization": "Basic " + base64.b64encode(password.encode()).decode()} if password else {}
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=token), timeout=10) as answer:  # noqa: S310 -- our own address
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
-def ask(page, path, **body):
-    """Ask the service's Prefect server."""
-    data = json.dumps(body).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{page}/api/{path}", data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 -- our own address
-        return json.load(answer)
-
-
-def count_scheduled(page):
-    """Count the flow runs that it means to start later."""
-    return ask(page, "flow_runs/count", flow_runs={"state": {"type": {"any_": ["SCHEDULED"]}}})
-
-
-def answers(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+from tests.integration.cli.service_process import (
+    STARTS_WITHIN_SECONDS,
+    answers,
+    ask,
+    count_scheduled,
+    fetch,
+    free_port,
+    listener,
+    said_first,
+    second_machine,
+    serving,
+)
 
 
 @pytest.fixture
@@ -58,37 +29,6 @@ def home(home):
     """A home whose commands use the server of the service, not the one that other tests share."""
     home.prefect_api = ""
     return home
-
-
-def second_machine(home, page):
-    """Return a home of its own on the same database, which is told of the first one's Prefect server."""
-    shared = {"BUSYTIME_DATABASE_URL": home.database_address, "BUSYTIME_KEY_FILE": str(home.path / "key")}
-    return replace(home, path=home.path.with_name("second"), prefect_api=f"http://127.0.0.1:{page}/api", more=shared)
-
-
-@contextmanager
-def serving(home, *options):
-    """Serve a home on free ports; yield the process and the ports, and end it whatever happens."""
-    page, figures = free_port(), free_port()
-    process = home.start("serve", "--port", str(page), "--metrics-port", str(figures), *options)
-    try:
-        yield process, page, figures
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=90)
-
-
-def listener(port):
-    """Return the process that listens on a port of this machine."""
-    [process] = {it.pid for it in psutil.net_connections("tcp") if it.status == "LISTEN" and it.laddr.port == port}
-    return process
-
-
-def said_first(process):
-    line = process.stdout.readline()
-    assert line, process.stderr.read()
-    return line
 
 
 @pytest.mark.processes
@@ -107,9 +47,9 @@ def test_a_service_harvests_at_once_tells_who_watches_is_alone_and_leaves_nothin
         def told():
             return fetch(f"http://127.0.0.1:{figures}/metrics")[1]
 
-        eventually(lambda: 'busytime_calendars{state="known"} 2.0' in told(), "the first harvest is done", _STARTS_WITHIN_SECONDS)
+        eventually(lambda: 'busytime_calendars{state="known"} 2.0' in told(), "the first harvest is done", STARTS_WITHIN_SECONDS)
         assert "corp.example" not in told(), "no address among the figures"
-        eventually(lambda: count_scheduled(page) > 10, "Prefect schedules runs", _STARTS_WITHIN_SECONDS)
+        eventually(lambda: count_scheduled(page) > 10, "Prefect schedules runs", STARTS_WITHIN_SECONDS)
         by_hand = home.run("harvest", "--json").ended(0).json["run_id"]
         [(flow_run,)] = home.query("SELECT prefect_flow_run_id FROM runs WHERE id = :id", id=by_hand)
         assert fetch(f"http://127.0.0.1:{page}/api/flow_runs/{flow_run}")[0] == 200, "it used the server that serves its home"

@@ -1,0 +1,36 @@
+"""A machine that dies with a run on it: the page calls the run crashed, and another machine's worker harvests on."""
+
+from __future__ import annotations
+
+import psutil
+
+from tests.flows.harness import eventually
+from tests.integration.cli.service_process import STARTS_WITHIN_SECONDS, ask, said_first, second_machine, serving
+
+
+def states(page):
+    flows = {"name": {"any_": ["harvest_busy_time"]}}
+    begun = {"state": {"type": {"any_": ["RUNNING", "COMPLETED", "FAILED", "CRASHED"]}}}
+    return [run["state_type"] for run in ask(page, "flow_runs/filter", flows=flows, flow_runs=begun)]
+
+
+def test_what_a_dead_machine_left_is_called_crashed_and_done_by_another(home, exchange, person):
+    home.prefect_api = ""
+    home.more["BUSYTIME_HARVEST_SCHEDULE"] = "* * * * *"
+    with serving(home) as (first, page, _), serving(second_machine(home, page)) as (second, _, _):
+        said_first(first)
+        said_first(second)
+        [worker] = [it for it in psutil.Process(first.pid).children(recursive=True) if "worker" in it.cmdline()]
+        worker.suspend()
+        exchange.control("POST", "/limits", {"latency_ms": 60_000})
+        home.take_roster(person(), person()).ended(0)
+        eventually(lambda: "running" in home.run_statuses(), "the second machine harvests", STARTS_WITHIN_SECONDS)
+
+        for process in [*psutil.Process(second.pid).children(recursive=True), second]:
+            process.kill()
+        exchange.control("POST", "/limits", {"latency_ms": 0})
+        worker.resume()
+        ours, shown = {"completed", "crashed"}, {"COMPLETED", "CRASHED"}
+        eventually(lambda: ours <= set(home.run_statuses()), "the first machine harvests on", STARTS_WITHIN_SECONDS)
+        eventually(lambda: shown <= set(states(page)), "the page calls the lost run crashed", 2 * STARTS_WITHIN_SECONDS)
+        assert "RUNNING" not in states(page)
