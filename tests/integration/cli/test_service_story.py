@@ -46,7 +46,7 @@ def test_from_an_empty_home_through_a_change_of_the_password(home, exchange, per
             alarmed = time.monotonic()
             assert sum(entry["refused_logon"] for entry in exchange.log(0)) <= 2
 
-            home.run("password", "--password-stdin", stdin=f"{NEW}\n").ended(0)
+            home.run("password", exchange.email, "--password-stdin", stdin=f"{NEW}\n").ended(0)
             assert breaker(home) == "closed"
             eventually(lambda: len(hook.bodies) == 2, "the alarm is over", STARTS_WITHIN_SECONDS)
             eventually(lambda: desk.states() == {"B1": "present", "B2": "present"}, "nothing was lost", STARTS_WITHIN_SECONDS)
