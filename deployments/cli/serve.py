@@ -29,8 +29,7 @@ def serve(
     Example: busytime serve
     """
     stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # while it starts, either signal breaks that off
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     logging.getLogger("busytime").setLevel(logging.INFO)
     with closing(open_workspace()) as office:
@@ -38,6 +37,8 @@ def serve(
         messages().print("Starting a worker ..." if joins else "Starting Prefect's server, the deployments and a worker ...")
         ports = Ports(host, port, metrics_port)
         with service(office, ports, stopping) as running:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: stopping.set())
             output().print(
                 f"[green]Serving[/]. Prefect's page: [bold]{running.page}[/]; figures: {running.figures}/metrics. Ctrl-C stops.",
                 soft_wrap=True,

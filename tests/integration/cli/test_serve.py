@@ -103,6 +103,20 @@ def test_a_page_that_others_can_reach_wants_a_log_on_and_a_lost_server_ends_the_
         assert not answers(page)
 
 
+@pytest.mark.processes
+def test_a_service_that_is_stopped_while_it_starts_leaves_nothing(home):
+    home.connect().ended(0)
+    process = home.start("serve", "--port", str(free_port()), "--metrics-port", str(free_port()))
+    parts = []
+    eventually(lambda: parts.extend(psutil.Process(process.pid).children(recursive=True)) or parts, "it starts a part")
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=90)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "Stopped" in err
+    assert psutil.wait_procs(parts, timeout=60)[1] == []
+
+
 def test_a_server_that_does_not_answer_is_told_with_the_next_step(home):
     home.connect().ended(0)
     home.prefect_api = f"http://127.0.0.1:{free_port()}/api"
