@@ -1,5 +1,6 @@
 """From the tables to the receivers: told once, at last, and over when it is over; a home that is not set up yet is left alone."""
 
+import shutil
 import threading
 import time
 from datetime import timedelta
@@ -8,11 +9,13 @@ import pytest
 from pydantic import SecretStr
 
 from busytime.alarms import AlarmKind
+from busytime.errors import ConfigurationError
 from busytime.model import Breaker, ConnectionMode, Endpoint, RunStatus, Trigger
 from busytime.roster import Roster, RosterCalendar
 from config.settings import Settings
 from deployments.serving.alarming import Alarms
 from deployments.serving.metrics import page_of_figures
+from deployments.serving.service import Ports, service
 from tasks.receivers import open_receivers
 from tasks.telling import gather, look_and_tell
 from tasks.workspace import open_workspace
@@ -26,9 +29,18 @@ def clock():
     return HandClock()
 
 
+@pytest.fixture(scope="module")
+def ready_home(tmp_path_factory):
+    """A home that was made ready once."""
+    home = tmp_path_factory.mktemp("ready") / "home"
+    open_workspace(Settings(home=home), HandClock()).close()
+    return home
+
+
 @pytest.fixture
-def open_office(tmp_path, hook, clock):
+def open_office(ready_home, tmp_path, hook, clock):
     """Open the home as a process does, with the webhook as its receiver."""
+    shutil.copytree(ready_home, tmp_path / "home")
     offices = []
 
     def open_one():
@@ -234,6 +246,15 @@ def test_a_run_of_which_nothing_holds_a_lock_shows_no_sign_of_life(office, clock
     with office.store.write() as unit:
         office.store.take_lock(unit, "push_bookings:1:0", run_id)
     assert standing(office) == {}
+
+
+def test_a_service_does_not_start_with_an_address_that_is_none(office):
+    office.settings = office.settings.model_copy(update={"alarm_urls": (SecretStr("json://hunter2@"),)})
+    with (
+        pytest.raises(ConfigurationError, match="address 1 is none"),
+        service(office, Ports("127.0.0.1", 1, 1), threading.Event()),
+    ):
+        pytest.fail("it has started")
 
 
 def test_the_service_tells_by_itself_and_counts_what_stands(office, connect, hook):

@@ -90,9 +90,10 @@ def test_an_answer_older_than_max_age_is_too_old(calendars, cover, facts, clock)
     assert facts("too_old") == [(2, (owner("ana"), owner("bo")), 0)]
 
 
-def test_a_word_of_the_server_a_window_that_is_over_and_a_closed_row_are_not_too_old(calendars, cover, facts, clock):
+def test_a_word_of_the_server_another_window_and_a_closed_row_are_not_too_old(calendars, cover, facts, clock):
     cover(calendars["ana"], reason=Reason.NO_ACCESS)
     cover(calendars["bo"], starts=-200)
+    cover(calendars["bo"], starts=100)
     cover(calendars["cy"], valid_to=at(1))
     clock.go(minutes=60)
     assert facts("too_old") == []

@@ -80,3 +80,10 @@ def test_what_was_not_sent_is_tried_again_after_a_while(desk):
     assert desk.look(2, [BREAKER]) == {BREAKER: Word.STANDS}
     desk.look(3, [], answers=False)
     assert desk.look(90, []) == {BREAKER: Word.OVER}
+
+
+def test_a_clock_that_is_set_back_neither_floods_nor_forgets(desk):
+    desk.look(120, [BREAKER])
+    told = [minute for minute in range(60, 200) if desk.look(minute, [BREAKER])]
+    assert told == [180]
+    assert desk.look(130, []) == {BREAKER: Word.OVER}
