@@ -1,0 +1,173 @@
+"""`compose.yaml` and the Dockerfile: they follow the published schema, hide what is secret, and name only what is there."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+from jsonschema import Draft202012Validator
+from prefect.settings import Settings as PrefectSettings
+from prefect.settings.legacy import _get_valid_setting_names
+
+from config.settings import Settings
+from deployments.cli.main import app
+
+ROOT = Path(__file__).resolve().parents[3]
+DEPLOYMENTS = ROOT / "deployments"
+COMPOSE = yaml.safe_load((DEPLOYMENTS / "compose.yaml").read_text(encoding="utf-8"))
+DOCKERFILE = (DEPLOYMENTS / "Dockerfile").read_text(encoding="utf-8")
+SCHEMA = Draft202012Validator(json.loads(Path(__file__).with_name("compose-spec.json").read_text(encoding="utf-8")))
+SERVICES = COMPOSE["services"]
+#: What the images of others and the libraries below read.
+FOREIGN = {"POSTGRES_PASSWORD_FILE", "POSTGRES_INITDB_ARGS", "PGPASSFILE", "DO_NOT_TRACK"}
+OURS_ELSEWHERE = {"BUSYTIME_ROOT"}
+
+
+def _numbers(version):
+    return [int(it) for it in version.split(".")]
+
+
+def faults(compose):
+    return [tuple(error.path)[:2] for error in SCHEMA.iter_errors(compose)]
+
+
+def test_it_follows_the_published_schema():
+    assert faults(COMPOSE) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [("worker-1", {"restarts": "always"}), ("worker-2", {"read_only": [True]}), ("database", {"healthcheck": {"test": 1}})],
+)
+def test_the_schema_finds_faults(place, wrong):
+    broken = copy.deepcopy(COMPOSE)
+    broken["services"][place] |= wrong
+    assert ("services", place) in faults(broken)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_can_do_nothing_but_its_work(name):
+    service = SERVICES[name]
+    user = re.fullmatch(r"\$\{BUSYTIME_USER:-(\d+):(\d+)\}", service["user"])
+    assert user is not None
+    assert "0" not in user.groups()
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "devices", "network_mode", "pid", "ipc", "env_file"} & service.keys()
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+    assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
+    assert service["restart"] == ("no" if name == "migrate" else "unless-stopped")
+    assert re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?(-[a-z]+)?", service["image"]), "pinned by a tag"
+    for volume in service.get("volumes", []):
+        source = volume.partition(":")[0]
+        assert source in COMPOSE["volumes"] or (volume.endswith(":ro") and (DEPLOYMENTS / source).is_file()), volume
+
+
+def test_prefects_page_alone_has_a_port_and_only_this_machine_sees_it():
+    assert {name: it["ports"] for name, it in SERVICES.items() if "ports" in it} == {"server": ["127.0.0.1:4200:4200"]}
+    assert SERVICES["database"]["networks"] == SERVICES["migrate"]["networks"] == ["inside"]
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+
+
+def test_every_secret_is_a_file_and_none_stands_in_a_variable():
+    for name, secret in COMPOSE["secrets"].items():
+        assert secret == {"file": f"./secrets/{name}"}
+    used = {secret for service in SERVICES.values() for secret in service.get("secrets", [])}
+    assert used == COMPOSE["secrets"].keys()
+    for name, service in SERVICES.items():
+        for variable, value in service.get("environment", {}).items():
+            assert not re.search(r"://[^/@]*:[^/@]*@", value), f"{name}: a password in {variable}"
+            assert not re.search(r"(PASSWORD|AUTH_STRING|_KEY)$", variable), f"{name}: {variable} by file instead"
+            for path in re.findall(r"/run/secrets/(\w+)", value):
+                assert path in service["secrets"], f"{name}: {variable} names a secret that it is not given"
+
+
+def test_every_service_waits_for_what_it_needs_and_tells_how_it_is():
+    conditions = {name: {it: of["condition"] for it, of in s.get("depends_on", {}).items()} for name, s in SERVICES.items()}
+    assert conditions == {
+        "database": {},
+        "migrate": {"database": "service_healthy"},
+        "server": {"database": "service_healthy"},
+        "worker-1": {"migrate": "service_completed_successfully", "server": "service_healthy"},
+        "worker-2": {"migrate": "service_completed_successfully", "server": "service_healthy"},
+    }
+    for name, needed in conditions.items():
+        for other, condition in needed.items():
+            assert condition != "service_healthy" or "test" in SERVICES[other]["healthcheck"], f"{name} waits for {other}"
+
+
+def test_there_are_two_workers_with_a_home_each():
+    first, second = SERVICES["worker-1"], SERVICES["worker-2"]
+    assert (first["volumes"], second["volumes"]) == (["worker-1:/var/lib/busytime"], ["worker-2:/var/lib/busytime"])
+    assert first | {"volumes": []} == second | {"volumes": []}
+    assert re.search(r"BUSYTIME_HOME=(\S+)", DOCKERFILE).group(1) == "/var/lib/busytime"
+
+
+def test_every_variable_is_a_setting():
+    known = {f"BUSYTIME_{name.upper()}" for name in Settings.model_fields} | OURS_ELSEWHERE
+    known |= _get_valid_setting_names(PrefectSettings) | FOREIGN
+    named = {variable for service in SERVICES.values() for variable in service.get("environment", {})}
+    named |= set(re.findall(r"\b((?:BUSYTIME|PREFECT)_[A-Z_]+)=", DOCKERFILE))
+    assert named - known == set()
+    assert {"BUSYTIME_DATABASE_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL"} <= named
+
+
+def test_leases_are_kept_where_a_restart_finds_them():
+    environment = SERVICES["server"]["environment"]
+    __import__(environment["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"])
+    assert f"prefect:{environment['PREFECT_HOME']}" in SERVICES["server"]["volumes"]
+
+
+@pytest.mark.parametrize("name", [name for name, it in SERVICES.items() if "command" in it])
+def test_every_command_is_there(name):
+    program, *words = SERVICES[name]["command"]
+    if program == "busytime":
+        command = typer.main.get_command(app)
+        for word in words:
+            command = command.commands[word]
+    else:
+        done = subprocess.run([sys.executable, "-m", program, *words, "--help"], capture_output=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+
+def test_every_health_check_asks_what_is_served():
+    asked = {name: re.findall(r"http://[^']+", " ".join(it["healthcheck"].get("test", []))) for name, it in SERVICES.items()}
+    assert asked["worker-1"] == re.findall(r"http://[^']+", DOCKERFILE) == ["http://127.0.0.1:4280/readyz"]
+    port = SERVICES["server"]["environment"]["PREFECT_SERVER_API_PORT"]
+    assert asked["server"] == [f"http://127.0.0.1:{port}/api/health"]
+    assert SERVICES["worker-1"]["environment"]["PREFECT_API_URL"] == f"http://server:{port}/api"
+
+
+def test_the_image_is_made_of_the_locked_set_by_nobody_special():
+    lines = [line.strip() for line in DOCKERFILE.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    images = {line.split()[1] for line in lines if line.startswith("FROM")}
+    [version] = {re.fullmatch(r"python:(\d+\.\d+\.\d+)-slim-\w+", image).group(1) for image in images}
+    least = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    assert _numbers(version) >= _numbers(least.removeprefix(">="))
+    installs = [line for line in lines if "pip install" in line]
+    assert len(installs) == 2
+    assert "--require-hashes -r requirements.lock" in installs[0]
+    assert "--no-deps" in installs[1]
+    assert [line for line in lines if line.startswith("USER")][-1] == "USER 1000:1000"
+    assert "://" not in DOCKERFILE.replace("http://127.0.0.1:4280", "")
+    for line in (it for it in lines if it.startswith("COPY") and "--from" not in it):
+        for source in line.split()[1:-1]:
+            assert (ROOT / source).exists(), line
+
+
+def test_no_home_and_no_secret_goes_into_the_image():
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert ignored[1] == "*"
+    assert {it for it in ignored if it.startswith("!")} == {
+        f"!{source}" for source in re.findall(r"[\w.]+", " ".join(re.findall(r"COPY (?!--)(.+) \S+", DOCKERFILE)))
+    }
+    assert ignored.index("deployments/secrets") > ignored.index("!deployments")
