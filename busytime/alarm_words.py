@@ -148,13 +148,17 @@ def compose(told: Sequence[News], standing: Mapping[Subject, Alarm], machine: st
         *_part("Over:", [_over(it.alarm) for it in over]),
         f"From busytime on {machine}. `busytime status` shows how things stand.",
     ]
-    return Message(f"busytime: {_counts(new=len(new), still=len(still), over=len(over))}", "\n\n".join(parts))
+    counts = {"new": len(new), "still open": len(still), "over": len(over)}
+    return Message(f"busytime: {_title(told, counts)}", "\n\n".join(parts))
 
 
-def _counts(**counts: int) -> str:
-    words = {"new": "new", "still": "still open", "over": "over"}
-    said = [f"{count} {words[name]}" for name, count in counts.items() if count]
-    return f"{'alarm' if sum(counts.values()) == 1 else 'alarms'}: {', '.join(said)}"
+def _title(told: Sequence[News], counts: Mapping[str, int]) -> str:
+    """Name the one alarm that it is about, or count them."""
+    said = [(count, how) for how, count in counts.items() if count]
+    if len(told) > 1:
+        return f"alarms: {', '.join(f'{count} {how}' for count, how in said)}"
+    [(_, how)], alarm = said, told[0].alarm
+    return f"{how}: {TITLES[alarm.subject.kind]}, {alarm.about}"
 
 
 def _part(head: str, lines: Sequence[str]) -> Iterator[str]:

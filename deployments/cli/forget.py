@@ -27,6 +27,7 @@ NOT_REACHED = {
         "messages, parameters and logs of Prefect's runs, which name calendars that could not be read: its server removes them "
         "with the runs, 90 days after these unless its settings say otherwise"
     ),
+    "alarms": "messages of alarms that were sent, which name owners: their receivers have them",
     "guests": "what guests wrote in bookings: `busytime maintain` takes it out once the bookings are over",
     "folders": "names of sub-calendars, which their owners chose",
     "exchange": "the calendars themselves, which are the Exchange server's",

@@ -32,6 +32,6 @@ def test_a_breaker_that_opened_is_told_by_a_run_that_leaves_no_row(home, exchang
     clock.offset = timedelta(minutes=3)
     assert watch(home, clock) == ("Completed", "alarms that stand: 1; messages sent: 1")
     assert watch(home, clock) == ("Completed", "alarms that stand: 1; messages sent: 0")
-    assert [body["title"] for body in hook.bodies] == ["busytime: alarm: 1 new"]
+    assert [body["title"] for body in hook.bodies] == [f"busytime: new: Breaker opened, {exchange.email}"]
     assert home.run_statuses() == ["refused"]
     assert home.query("SELECT kind, connection FROM audit_alarms") == [("breaker_opened", exchange.email)]

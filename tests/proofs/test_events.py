@@ -88,4 +88,6 @@ def test_what_happens_wakes_its_flow(home, exchange, service, hook, tell):
     eventually(lambda: hook.bodies, "the alarm is told")
     wakes("resync", renew)
     eventually(lambda: len(hook.bodies) > 1, "its end is told")
-    assert [body["title"] for body in hook.bodies] == ["busytime: alarm: 1 new", "busytime: alarm: 1 over"]
+    assert [body["title"] for body in hook.bodies] == [
+        f"busytime: {how}: Breaker opened, {exchange.email}" for how in ("new", "over")
+    ]

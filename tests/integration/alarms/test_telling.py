@@ -113,9 +113,9 @@ def test_a_breaker_that_opens_is_told_once_and_when_it_is_over(office, connect, 
     clock.go(minutes=20)
     assert [look(office).sent for _ in range(3)] == [1, 0, 0]
     opened, over = hook.bodies
-    assert opened["title"] == "busytime: alarm: 1 new"
+    assert opened["title"] == f"busytime: new: Breaker opened, {EMAIL}"
     assert f"Run `busytime password {EMAIL}`" in opened["message"]
-    assert over["title"] == "busytime: alarm: 1 over"
+    assert over["title"] == f"busytime: over: Breaker opened, {EMAIL}"
     assert "over since 2026-11-23 08:20 UTC" in over["message"]
 
 

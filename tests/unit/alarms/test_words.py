@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from busytime.alarm_words import (
     MOST_NAMED,
     TITLES,
@@ -66,8 +68,16 @@ def test_what_is_new_still_open_and_over_stand_apart():
     assert third.text not in made.body
 
 
-def test_one_alarm_is_not_called_several():
-    assert message(told(ALARMS[0])).title == "busytime: alarm: 1 new"
+@pytest.mark.parametrize(
+    ("word", "before", "title"),
+    [
+        (Word.STANDS, UNTOLD, "busytime: new: Breaker opened, busytime@corp.example"),
+        (Word.STANDS, Telling(Word.STANDS, at(0), 1, 1), "busytime: still open: Breaker opened, busytime@corp.example"),
+        (Word.OVER, Telling(Word.STANDS, at(0), 1, 1), "busytime: over: Breaker opened, busytime@corp.example"),
+    ],
+)
+def test_one_alarm_is_named_in_the_title(word, before, title):
+    assert message(told(ALARMS[0], word, before)).title == title
 
 
 def test_a_thousand_alarms_are_one_short_message():
