@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from busytime.bookings import EntryState
+from busytime.cures import AGAIN, CONNECTION, RIGHT, ROSTER, cure_of
 from busytime.errors import REASON_TEXTS, Reason
 from busytime.model import Breaker, RunStatus
 from busytime.outcomes import LOGON_REASONS
@@ -72,18 +73,6 @@ class Item:
     command: str = ""
     hint: str = ""
 
-
-#: What opens a calendar again, for each reason that is not a matter of trying again.
-_CLOSED = {
-    Reason.NO_ACCESS,
-    Reason.FOLDER_NOT_FOUND,
-    Reason.NO_DATA,
-    Reason.LEVEL_TOO_LOW,
-    Reason.SUB_CALENDAR_NEEDS_REVIEWER,
-    Reason.EWS_BLOCKED,
-}
-_GONE = {Reason.MAILBOX_NOT_FOUND, Reason.NO_CALENDAR, Reason.IS_A_GROUP}
-_UNSERVED = {Reason.NO_CONNECTION, Reason.DISCONNECTED}
 
 #: Entries that need somebody: what to say of them, and what to run.
 _ENTRIES = {
@@ -175,12 +164,12 @@ def _rights(facts: Facts) -> Iterator[Item]:
 def _calendars(facts: Facts) -> Iterator[Item]:
     closed, gone, unserved, unread = _sorted_out(facts)
     if closed:
-        yield _unknown(Kind.CALENDARS_CLOSED, "may not be read", closed, "busytime advise --out DIR")
+        yield _unknown(Kind.CALENDARS_CLOSED, "may not be read", closed, RIGHT.command)
     if gone:
-        command, hint = "busytime roster import FILE", "Take them out there, or put their addresses right."
-        yield _unknown(Kind.CALENDARS_GONE, "not there", gone, command, hint)
+        hint = "Take them out there, or put their addresses right."
+        yield _unknown(Kind.CALENDARS_GONE, "not there", gone, ROSTER.command, hint)
     if unserved and facts.connections:
-        yield _unknown(Kind.CALENDARS_UNSERVED, "served by nobody", unserved, "busytime connect EMAIL")
+        yield _unknown(Kind.CALENDARS_UNSERVED, "served by nobody", unserved, CONNECTION.command)
     if _stands_still(facts):
         if unread and facts.connections:
             item = _unknown(Kind.CALENDARS_UNREAD, "unknown", unread, "", "They are read again as soon as the log-on works.")
@@ -188,14 +177,13 @@ def _calendars(facts: Facts) -> Iterator[Item]:
     elif facts.coverage.calendars and _silent(facts):
         yield _no_harvest(facts, unread)
     elif unread:
-        yield _unknown(Kind.CALENDARS_UNREAD, "unknown", unread, "busytime harvest")
+        yield _unknown(Kind.CALENDARS_UNREAD, "unknown", unread, AGAIN.command)
 
 
 def _sorted_out(facts: Facts) -> tuple[list[UnknownGroup], ...]:
     """Sort the groups of unknown calendars by what helps: a right, the roster, a connection, or another try."""
-    kinds = (_CLOSED, _GONE, _UNSERVED)
-    found = [[group for group in facts.unknown if group.reason in kind] for kind in kinds]
-    return (*found, [group for group in facts.unknown if not any(group.reason in kind for kind in kinds)])
+    cures = (RIGHT, ROSTER, CONNECTION, AGAIN)
+    return tuple([group for group in facts.unknown if cure_of(group.reason) is cure] for cure in cures)
 
 
 def _unknown(kind: Kind, how: str, groups: list[UnknownGroup], command: str, hint: str = "") -> Item:

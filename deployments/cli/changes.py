@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from busytime.bookings import ChangeKind
+from busytime.cures import about_refused
 from busytime.errors import Reason
 from busytime.model import Calendar
-from busytime.planning import GATE_SHARE, RefusedPage
-from deployments.cli.output import output, shown
+from busytime.planning import RefusedPage
+from deployments.cli.output import marked, output
 
 
 def as_change(booking_key: str, calendar: Calendar, kind: ChangeKind, outcome: str, reason: Reason | None) -> dict[str, Any]:
@@ -31,9 +32,4 @@ def as_refused(pages: Iterable[RefusedPage]) -> dict[str, Any]:
 def show_refused(pages: Iterable[RefusedPage]) -> None:
     """Print which pages the gate refused, with their numbers, and how to overrule it."""
     for it in pages:
-        output().print(
-            f"[bold red]Refused[/] page {shown(it.page)}: {it.disturbed} of its {it.future} future entries would be moved or "
-            f"cancelled, more than {GATE_SHARE:.0%}. Nothing of this page is sent. "
-            f"If that is meant: [bold]busytime push --force {shown(it.page)}[/]",
-            soft_wrap=True,
-        )
+        output().print(f"[bold red]Refused[/] {marked(about_refused(it))}", soft_wrap=True)

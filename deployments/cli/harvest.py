@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from busytime.bookings import EntryState
+from busytime.cures import about_not_followed
 from busytime.errors import REASON_TEXTS, ConfigurationError
 from busytime.model import RunStatus
 from busytime.outcomes import EntriesRead, HarvestOutcome
-from busytime.planning import GATE_SHARE
 from deployments.cli.changes import as_refused
-from deployments.cli.output import JsonOption, output, plain_table, several, shown
+from deployments.cli.output import JsonOption, marked, output, plain_table, several
 from deployments.cli.running import run_flow, tell_outcome, waiting
 from deployments.cli.times import parse_instant
 from flows.options import HarvestOptions, WindowOptions
@@ -110,11 +110,6 @@ def _show_entries(entries: EntriesRead) -> None:
             f"[green]Followed[/]: {several(entries.followed, 'booking')} took over what owners did: a new time, or the end."
         )
     for it in entries.refused_pages:
-        screen.print(
-            f"[bold red]Refused[/] page {shown(it.page)}: {it.disturbed} of its {it.future} bookings would follow their owners "
-            f"at once, more than {GATE_SHARE:.0%}. None of them did. If the owners mean it, import later revisions; else "
-            "say `owner_changes: report` at the page, and push.",
-            soft_wrap=True,
-        )
+        screen.print(f"[bold red]Refused[/] {marked(about_not_followed(it))}", soft_wrap=True)
     if any(entries.changed.values()):
         screen.print("Next: [bold]busytime bookings list[/] shows where each stands.")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -126,6 +127,11 @@ def keep_names(table: Table, *numbers: int) -> None:
 def shown(name: str) -> str:
     """Return a name from outside as it is: no markup in it works, and nothing in it breaks the line."""
     return escape(showable(name))
+
+
+def marked(text: str) -> str:
+    """Return a text in which a command stands between backticks, with the command in bold."""
+    return re.sub("`([^`]+)`", "[bold]\\1[/]", escape(text))
 
 
 def show_help(context: typer.Context) -> None:

@@ -1,17 +1,18 @@
 """`busytime push`: brings the entries in calendars to where their bookings want them."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from busytime.bookings import ChangeKind, ChangeResult
+from busytime.cures import steps_after_push
 from busytime.errors import REASON_TEXTS, ConfigurationError, Reason
 from busytime.model import Outcome, RunStatus
-from busytime.outcomes import DONE, LOGON_REASONS, PushOutcome
+from busytime.outcomes import DONE, PushOutcome
 from deployments.cli.changes import as_change, as_refused, show_refused
-from deployments.cli.output import JsonOption, keep_names, output, plain_table, several, shown
+from deployments.cli.output import JsonOption, keep_names, marked, output, plain_table, several, shown
 from deployments.cli.plan import show_plan
 from deployments.cli.running import run_flow, tell_outcome, waiting
 from flows.options import PushOptions
@@ -26,43 +27,6 @@ _COLOURS = {
     Outcome.SKIPPED: "yellow",
     Outcome.UNKNOWN: "yellow",
 }
-
-_RIGHTS = frozenset(
-    {
-        Reason.WRITE_DENIED,
-        Reason.PAGE_BLOCKED,
-        Reason.NO_ACCESS,
-        Reason.FOLDER_NOT_FOUND,
-        Reason.LEVEL_TOO_LOW,
-        Reason.NOT_PROVEN,
-        Reason.GRANT_AWAITED,
-        Reason.NEVER_VALIDATED,
-        Reason.SUB_CALENDAR_NEEDS_REVIEWER,
-        Reason.EXTERNAL_IS_READ_ONLY,
-        Reason.IS_A_GROUP,
-        Reason.MAILBOX_NOT_FOUND,
-        Reason.NO_CALENDAR,
-    }
-)
-_TAKEN = (
-    "[bold]busytime free[/] shows other times, and the booking's next revision moves it; until then each push tries it again."
-)
-_REMOVED = (
-    "what its owner removed comes back with the booking's next revision, or at each push where its page says `recreate: true`."
-)
-#: What to do next, for the reasons that a person can do something about.
-_ADVICE = {
-    _TAKEN: frozenset({Reason.SLOT_TAKEN}),
-    _REMOVED: frozenset({Reason.GONE, Reason.FOREIGN_ITEM}),
-    "[bold]busytime validate[/] shows the rights, [bold]busytime advise --out DIR[/] what to grant.": _RIGHTS,
-    "[bold]busytime connect EMAIL[/] opens the connection that serves these calendars.": frozenset({Reason.NO_CONNECTION}),
-    "[bold]busytime push[/] looks up what became of lost answers, before anything is sent again.": frozenset(
-        {Reason.ANSWER_LOST}
-    ),
-}
-_AGAIN = "[bold]busytime push[/] tries the rest again."
-#: They go with another change of the same booking, or with a message of their own.
-_FOLLOW_UPS = (LOGON_REASONS - {Reason.NO_CONNECTION}) | {Reason.MAIN_NOT_THERE, Reason.GATE_CLOSED, Reason.DATABASE_RESTORED}
 
 
 def push(
@@ -135,8 +99,8 @@ def _show(outcome: PushOutcome) -> None:
     elif outcome.status is RunStatus.COMPLETED:
         said = "nothing to do, every entry is as its booking wants it. Nothing was sent."
         screen.print(f"[green]Run {outcome.run_id}[/]: {said}", soft_wrap=True)
-    for step in _next_steps(it.reason for it, _ in odd):
-        screen.print(f"Next: {step}", soft_wrap=True)
+    for step in steps_after_push(it.reason for it, _ in odd):
+        screen.print(f"Next: {marked(step)}", soft_wrap=True)
 
 
 def summary(outcome: PushOutcome) -> str:
@@ -155,9 +119,3 @@ def _done_as(result: ChangeResult) -> str:
     if result.kind is ChangeKind.UPDATE:
         return "moved" if result.moved else "updated"
     return "created" if result.kind is ChangeKind.CREATE else "cancelled"
-
-
-def _next_steps(reasons: Iterable[Reason | None]) -> list[str]:
-    found = {reason for reason in reasons if reason is not None} - _FOLLOW_UPS
-    steps = [text for text, those in _ADVICE.items() if found & those]
-    return steps + ([_AGAIN] if found.difference(*_ADVICE.values()) else [])
