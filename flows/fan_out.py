@@ -1,8 +1,9 @@
 """What every flow shares: many tasks at once, what came of them, and a final state that says so."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from prefect import Task, unmapped
 from prefect.client.schemas.objects import State
@@ -10,12 +11,15 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from busytime.errors import FatalError
+from busytime.diagnoses import with_section
+from busytime.errors import BusyTimeError, ConfigurationError, FatalError
 from busytime.model import RunStatus
+from busytime.outcomes import LOGON_REASONS
 from tasks.probe import probe_connection
 from tasks.runs import HeldLock, OpenRun
 
 T = TypeVar("T")
+P = ParamSpec("P")
 #: What became of each connection of a run, by its id: its lock, or the error that ended its part of the work.
 Fates = dict[int, object]
 
@@ -36,6 +40,20 @@ class Part(Protocol):
     @property
     def connection_id(self) -> int:
         """The connection."""
+
+
+def telling_why(body: Callable[P, State[T]]) -> Callable[P, State[T]]:
+    """Let a flow that an error of ours ends say why in its final state, which the page shows, instead of in a traceback."""
+
+    @wraps(body)
+    def told(*args: P.args, **kwargs: P.kwargs) -> State[T]:
+        try:
+            return body(*args, **kwargs)
+        except BusyTimeError as error:
+            refused = isinstance(error, ConfigurationError) or error.reason in LOGON_REASONS
+            return Failed(name="Refused" if refused else "Failed", message=with_section(str(error), error.reason), data=error)
+
+    return told
 
 
 def settled(futures: Iterable[PrefectFuture[Any]]) -> list[object]:

@@ -12,8 +12,9 @@ from busytime.harvesting import BatchResult
 from busytime.model import RunStatus, Trigger, Window, harvest_window
 from busytime.outcomes import EntriesRead, HarvestOutcome, judge_harvest
 from busytime.scope import Scope
-from flows.fan_out import OVERTAKEN, RUNNER, log_on, named_state, spread
+from flows.fan_out import OVERTAKEN, RUNNER, log_on, named_state, spread, telling_why
 from flows.options import HarvestOptions, WindowOptions
+from flows.showing import show_harvest
 from tasks.given_shard import ShardOrder
 from tasks.harvest import harvest_batch, list_batches, tell_unread
 from tasks.read_back import follow_owners, list_entries_to_read_back, read_back_batch
@@ -27,6 +28,7 @@ _DEFAULT = HarvestOptions()
 
 
 @flow(name="harvest_busy_time", task_runner=RUNNER)
+@telling_why
 def harvest_busy_time(options: HarvestOptions = _DEFAULT) -> State[HarvestOutcome]:
     """Read everybody's busy time once, and write what changed; or only of some."""
     scope = scope_of(options)
@@ -50,6 +52,7 @@ def harvest_busy_time(options: HarvestOptions = _DEFAULT) -> State[HarvestOutcom
         entries += [follow_owners(run)] if scope.shard is None else []
         outcome = judge_harvest(run.run_id, list(fates.values()), results, entries)
         close_run(run, outcome.status, outcome.reason, outcome.counts)
+    show_harvest(outcome, describe(outcome))
     return final_state(outcome)
 
 
@@ -98,19 +101,23 @@ def choose_window(asked: WindowOptions | None) -> Window:
 
 def final_state(outcome: HarvestOutcome) -> State[HarvestOutcome]:
     """Return a named state, so that Prefect's page tells what came out."""
-    said = [describe(outcome.result), describe_entries(outcome.entries)]
-    return named_state(outcome.status, outcome.message or "; ".join(filter(None, said)), outcome)
+    return named_state(outcome.status, outcome.message or describe(outcome, naming=True), outcome)
 
 
-def describe(result: BatchResult) -> str:
-    """Say in one line what came out, and name the calendars that gave no answer."""
-    text = f"{result.known} calendars known, {result.unknown} unknown"
+def describe(outcome: HarvestOutcome, *, naming: bool = False) -> str:
+    """Say in one line what came out; where names are wanted, also which calendars gave no answer."""
+    text = f"{outcome.result.known} calendars known, {outcome.result.unknown} unknown"
+    named = _named(outcome.result) if naming else ""
+    return "; ".join(filter(None, [text, named, describe_entries(outcome.entries)]))
+
+
+def _named(result: BatchResult) -> str:
     named = [f"{calendar.owner}/{calendar.folder}".rstrip("/") + f" ({calendar.reason})" for calendar in result.failed]
     if len(named) > _NAMED_FAILURES:
         named[_NAMED_FAILURES:] = [f"{len(named) - _NAMED_FAILURES} more"]
     if result.failed_elsewhere:
         named.append(f"{result.failed_elsewhere} that the runs of shards name")
-    return f"{text}; without an answer: {', '.join(named)}" if named else text
+    return f"without an answer: {', '.join(named)}" if named else ""
 
 
 def describe_entries(entries: EntriesRead) -> str:

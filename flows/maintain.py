@@ -5,8 +5,9 @@ from prefect.client.schemas.objects import State
 
 from busytime.maintaining import MaintenanceOutcome, OldRows
 from busytime.model import RunStatus
-from flows.fan_out import named_state
+from flows.fan_out import named_state, telling_why
 from flows.options import MaintainOptions
+from flows.showing import show_maintenance
 from tasks.maintain import blank_bookings, remove_old
 from tasks.runs import close_run, closed_on_error, open_house_run
 
@@ -14,6 +15,7 @@ _DEFAULT = MaintainOptions()
 
 
 @flow(name="maintain")
+@telling_why
 def maintain(options: MaintainOptions = _DEFAULT) -> State[MaintenanceOutcome]:
     """Take out of the tables what has stood in them long enough; daily."""
     run = open_house_run("maintain", options.trigger)
@@ -25,6 +27,7 @@ def maintain(options: MaintainOptions = _DEFAULT) -> State[MaintenanceOutcome]:
         removed = {kind: remove_old(run, kind) for kind in OldRows}
         outcome = MaintenanceOutcome(run.run_id, RunStatus.COMPLETED, removed, blanked)
         close_run(run, outcome.status, None, outcome.counts)
+    show_maintenance(outcome, describe(outcome))
     return named_state(outcome.status, describe(outcome), outcome)
 
 

@@ -1,21 +1,39 @@
-"""What may be said to each flow: the form on Prefect's page, checked before anything runs. No secret is ever among it."""
+"""What may be said to each flow: the form on Prefect's page, checked before anything runs. No secret is ever among it.
 
-from typing import Annotated
+The docstrings and titles of these models, and those of their fields, are what the page shows to an admin.
+"""
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from busytime.model import Trigger, Window
 from busytime.scope import Shard
 
-#: An address as the roster writes it; the form refuses what is none.
-Address = Annotated[str, Field(max_length=254, pattern=r"^\S+@\S+\.\S+$")]
+#: An address as the roster writes it. The page and its server are told in a word that both have a message for.
+Address = Annotated[
+    str,
+    Field(max_length=254, pattern=r"^\S+@\S+\.\S+$"),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": 254}),
+]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+#: What stands on the page where nothing is chosen.
+Nothing = Annotated[None, Field(title="As usual")]
+
+#: What programs say of a run and no person is asked for: a page draws `properties`, and the server checks these all the same.
+_NOT_ASKED = ("trigger", "shard")
+
+
+def _leave_out(schema: dict[str, Any]) -> None:
+    for name in _NOT_ASKED:
+        if (field := schema["properties"].pop(name, None)) is not None:
+            schema.setdefault("patternProperties", {})[f"^{name}$"] = field
 
 
 class Options(BaseModel):
-    """What may be said to every flow."""
+    """Nothing is to be chosen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_leave_out)
 
     trigger: Annotated[Trigger, Field(title="Started by", description="What starts the run; it stands in the audit tables.")] = (
         Trigger.MANUAL
@@ -23,7 +41,7 @@ class Options(BaseModel):
 
 
 class ScopeOptions(Options):
-    """What may be said to a flow that works on calendars."""
+    """On which calendars it works; all of them where nothing is given."""
 
     connections: Annotated[
         tuple[Address, ...],
@@ -43,12 +61,12 @@ class ScopeOptions(Options):
 
 
 class WindowOptions(BaseModel):
-    """A window with both its ends."""
+    """From when to when."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", title="From, to")
 
-    start: Annotated[AwareDatetime, Field(title="Start")]
-    end: Annotated[AwareDatetime, Field(title="End", description="After the start.")]
+    start: Annotated[AwareDatetime, Field(title="From", description="Its first instant.")]
+    end: Annotated[AwareDatetime, Field(title="To", description="The instant after its last one.")]
 
     def as_window(self) -> Window:
         """Return it as a value.
@@ -78,11 +96,11 @@ class ShardOptions(BaseModel):
 
 
 class HarvestOptions(ScopeOptions):
-    """What may be said to a harvest."""
+    """What to read. Left as it is: all calendars, as the schedule does."""
 
     window: Annotated[
-        WindowOptions | None,
-        Field(title="Window", description="What to read; default: from yesterday on, as far as the settings say."),
+        WindowOptions | Nothing,
+        Field(title="Window", description="As usual: from yesterday on, as far ahead as the settings say."),
     ] = None
     shard: Annotated[
         ShardOptions | None, Field(title="Shard", description="Filled in by the harvest that cuts very many calendars.")
@@ -90,7 +108,7 @@ class HarvestOptions(ScopeOptions):
 
 
 class ValidateOptions(ScopeOptions):
-    """What may be said to a validation."""
+    """What to look at. Left as it is: the rights in all calendars, as the schedule does."""
 
     probe_write: Annotated[
         bool,
@@ -99,7 +117,7 @@ class ValidateOptions(ScopeOptions):
 
 
 class PushOptions(ScopeOptions):
-    """What may be said to a push."""
+    """What to write. Left as it is: all that bookings want and calendars lack; what waits is tried again."""
 
     force_pages: Annotated[
         tuple[Name, ...],
@@ -112,29 +130,34 @@ class PushOptions(ScopeOptions):
 
 
 class DiscoverOptions(Options):
-    """What may be said to a discovery."""
+    """Where to look. Left as it is: at what all owners share; no invitation is accepted."""
 
-    owner: Annotated[Address | None, Field(title="Owner", description="Only this owner; none given: all.")] = None
+    owners: Annotated[
+        tuple[Address, ...],
+        Field(title="Owners", description="Only at what these owners share; none given: at all.", max_length=1000),
+    ] = ()
     accept_from: Annotated[
-        Annotated[str, Field(max_length=253, pattern=r"^[^\s@]+\.[^\s@]+$")] | None,
-        Field(title="Accept invitations from", description="Accept sharing invitations that come from this domain."),
-    ] = None
+        str,
+        Field(
+            title="Accept invitations from",
+            description="Accept the sharing invitations that come from this domain, as partner.example; empty: none.",
+            max_length=253,
+            pattern=r"^([^\s@]+\.[^\s@]+)?$",
+        ),
+    ] = ""
 
 
 class ResyncOptions(Options):
-    """What may be said to a re-sync."""
+    """What to catch up. Left as it is: what was asked for while nobody could log on."""
 
-    trigger: Annotated[Trigger, Field(title="Started by", description="What starts the run; it stands in the audit tables.")] = (
-        Trigger.REQUEST
-    )
     adopt: Annotated[
         bool, Field(title="Adopt", description="Take over what the calendars hold, after the database was restored.")
     ] = False
 
 
 class WatchOptions(Options):
-    """What may be said to a watch."""
+    """Nothing is to be chosen: who is told of what is said in the settings."""
 
 
 class MaintainOptions(Options):
-    """What may be said to a maintenance."""
+    """Nothing is to be chosen: how long things stay is said in the settings."""

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 from prefect import flow
-from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 
 from busytime.errors import BusyTimeError, FatalError, NoConnectionError, UnsafePlanError
 from busytime.model import RunStatus, Trigger
 from busytime.outcomes import PushOutcome, judge_push
 from busytime.planning import Plan
-from flows.fan_out import RUNNER, Fates, log_on, named_state, spread
+from flows.fan_out import RUNNER, Fates, log_on, named_state, spread, telling_why
 from flows.options import PushOptions
+from flows.showing import show_plan, show_push
 from tasks.push import (
     ForeseenPush,
     OwnerBatch,
@@ -26,18 +26,20 @@ from tasks.push import (
     release_validation,
 )
 from tasks.runs import OpenRun, close_run, closed_on_error, open_run
-from tasks.scopes import choose_scope
+from tasks.scopes import check_pages, choose_scope
 from tasks.validate import validate_batch
 
 _DEFAULT = PushOptions()
 
 
 @flow(name="push_bookings", task_runner=RUNNER)
+@telling_why
 def push_bookings(options: PushOptions = _DEFAULT) -> State[PushOutcome]:
     """Bring the entries in all calendars, or in some, to where their bookings want them."""
     scope = choose_scope(options.connections, options.owners, options.pages)
+    check_pages(options.force_pages)
     if options.dry_run:
-        return show_plan(foresee_push(options.force_pages, scope, backfill=options.backfill))
+        return tell_plan(foresee_push(options.force_pages, scope, backfill=options.backfill))
     if not look_for_work(scope) and options.trigger is not Trigger.MANUAL:
         return named_state(RunStatus.COMPLETED, "nothing to do", PushOutcome(None, RunStatus.COMPLETED, ()))
     run = open_run("push_bookings", options.trigger, alone=False, scope=scope)
@@ -47,6 +49,7 @@ def push_bookings(options: PushOptions = _DEFAULT) -> State[PushOutcome]:
         except UnsafePlanError as error:  # the database was restored: nothing was planned, and nothing sent
             outcome = judge_push(run.run_id, Plan(), {}, [], [error])
         close_run(run, outcome.status, outcome.reason, outcome.counts)
+    show_push(outcome, describe(outcome))
     return named_state(outcome.status, outcome.message or describe(outcome), outcome)
 
 
@@ -73,14 +76,13 @@ def push_wave(batches: Sequence[OwnerBatch], fates: Fates) -> list[object]:
     return pushed + ([leave_owners(left)] if left else [])
 
 
-def show_plan(planned: ForeseenPush) -> State[PushOutcome]:
-    """Show on Prefect's page what a push would do."""
-    rows = [{"booking": it.booking_key, "calendar": it.calendar, "change": it.change} for it in planned.changes]
-    message = f"{len(rows)} changes planned; nothing was sent or written"
+def tell_plan(planned: ForeseenPush) -> State[PushOutcome]:
+    """Say and show what a push would do."""
+    message = f"{len(planned.changes)} changes planned; nothing was sent or written"
     if planned.refused_pages:
         message += f"; the gate would refuse {', '.join(planned.refused_pages)}"
-    if rows:
-        create_table_artifact(rows, key="push-plan", description=message)
+    if planned.changes:
+        show_plan(planned, message)
     return named_state(RunStatus.COMPLETED, message, PushOutcome(None, RunStatus.COMPLETED, (), message=message))
 
 

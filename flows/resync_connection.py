@@ -3,16 +3,16 @@
 from typing import Any
 
 from prefect import Flow, flow
-from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 
 from busytime.model import RunStatus, Trigger
 from busytime.resyncing import Part, ResyncOutcome, as_part, describe, judge_adoption, judge_resync
 from busytime.scope import Scope
-from flows.fan_out import RUNNER, log_on, named_state, spread
+from flows.fan_out import RUNNER, log_on, named_state, spread, telling_why
 from flows.harvest_busy_time import harvest_busy_time
 from flows.options import HarvestOptions, PushOptions, ResyncOptions, ScopeOptions, ValidateOptions
 from flows.push_bookings import push_bookings
+from flows.showing import show_resync
 from flows.validate_delegation import validate_delegation
 from tasks.adopt import adopt_batch, end_adoption, list_adoption_batches
 from tasks.resync import await_end, end_requests, list_asked, look_again, take_requests
@@ -29,6 +29,7 @@ _DEFAULT = ResyncOptions()
 
 
 @flow(name="resync_connection", task_runner=RUNNER)
+@telling_why
 def resync_connection(options: ResyncOptions = _DEFAULT) -> State[ResyncOutcome]:
     """Do the re-syncs that are asked for in the database; or take over what the calendars hold after it was restored."""
     if options.adopt:
@@ -46,9 +47,9 @@ def resync_connection(options: ResyncOptions = _DEFAULT) -> State[ResyncOutcome]
         emails = tuple(workspace().connection(lock.connection_id).email for lock in run.locks)
         parts = [carry_out(name, part, kind(trigger=options.trigger, connections=emails)) for name, part, kind in _PARTS]
         outcome = judge_resync(run.run_id, missed, look_again(run, missed), parts)
-        publish(outcome)
         end_requests(run)
         close_run(run, outcome.status, outcome.reason, outcome.counts)
+    show_resync(outcome, tell(outcome))
     return named_state(outcome.status, outcome.message or tell(outcome), outcome)
 
 
@@ -102,7 +103,8 @@ def take_over(trigger: Trigger) -> State[ResyncOutcome]:
         end_adoption([*parts, *(it for it in fates.values() if not isinstance(it, HeldLock))])
         outcome = judge_adoption(run.run_id, list(fates.values()), parts)
         close_run(run, outcome.status, outcome.reason, outcome.counts)
-    return named_state(outcome.status, outcome.message or f"{outcome.adopted} entries taken over", outcome)
+    show_resync(outcome, tell(outcome))
+    return named_state(outcome.status, outcome.message or tell(outcome), outcome)
 
 
 def _skipped(run: OpenRun) -> State[ResyncOutcome]:
@@ -111,10 +113,6 @@ def _skipped(run: OpenRun) -> State[ResyncOutcome]:
 
 def tell(outcome: ResyncOutcome) -> str:
     """Say in a few sentences what was missed and caught up."""
-    return describe(outcome.missed, outcome.caught_up) if outcome.missed and outcome.caught_up else ""
-
-
-def publish(outcome: ResyncOutcome) -> None:
-    """Show the report on Prefect's page."""
-    lines = [tell(outcome), *(f"- {it.name}: {it.status}, {it.left} not as it should be" for it in outcome.parts)]
-    create_markdown_artifact("\n".join(lines), key="resync", description="What a re-sync caught up")
+    if outcome.missed and outcome.caught_up:
+        return describe(outcome.missed, outcome.caught_up)
+    return f"{outcome.adopted} entries taken over"

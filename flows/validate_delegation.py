@@ -1,14 +1,14 @@
 """The validation: lock, probe, the ladder of evidence in batches, and a final state that names what got worse."""
 
 from prefect import flow
-from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 
 from busytime.model import RunStatus
 from busytime.outcomes import ValidationOutcome, judge_validation
 from busytime.verdicts import Finding
-from flows.fan_out import OVERTAKEN, RUNNER, log_on, named_state, spread
+from flows.fan_out import OVERTAKEN, RUNNER, log_on, named_state, spread, telling_why
 from flows.options import ValidateOptions
+from flows.showing import show_validation
 from tasks.resync import end_requests
 from tasks.runs import close_run, closed_on_error, is_overtaken, open_run
 from tasks.scopes import choose_scope, foresee
@@ -21,6 +21,7 @@ _DEFAULT = ValidateOptions()
 
 
 @flow(name="validate_delegation", task_runner=RUNNER)
+@telling_why
 def validate_delegation(options: ValidateOptions = _DEFAULT) -> State[ValidationOutcome]:
     """Check what the connections may do in every calendar of the roster, or in some."""
     scope = choose_scope(options.connections, options.owners, options.pages)
@@ -38,28 +39,11 @@ def validate_delegation(options: ValidateOptions = _DEFAULT) -> State[Validation
         steps = spread(validate_batch, batches, fates)
         steps.append(list_unserved_findings(scope))
         outcome = judge_validation(run.run_id, list(fates.values()), steps)
-        publish(outcome)
         if outcome.reason is None:
             end_requests(run)
         close_run(run, outcome.status, outcome.reason, outcome.counts)
+    show_validation(outcome, describe(outcome))
     return final_state(outcome)
-
-
-def publish(outcome: ValidationOutcome) -> None:
-    """Show the verdicts as a table on Prefect's page."""
-    rows = [
-        {
-            "calendar": it.candidate.calendar.label,
-            "need": it.need,
-            "verdict": it.conclusion.verdict,
-            "level": it.conclusion.observed or "",
-            "evidence": it.conclusion.evidence or "",
-            "reason": it.conclusion.reason or "",
-        }
-        for it in outcome.findings
-    ]
-    if rows:
-        create_table_artifact(rows, key="permissions", description=describe(outcome))
 
 
 def describe(outcome: ValidationOutcome) -> str:

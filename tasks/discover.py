@@ -1,6 +1,6 @@
 """The steps of a discovery, each retryable."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import sleep
@@ -31,12 +31,12 @@ class DiscoveryBatch(Part):
 
 
 @task(name="list_discovery_batches", cache_policy=NO_CACHE)
-def list_discovery_batches(run: OpenRun, locks: Sequence[HeldLock], only: str | None) -> list[DiscoveryBatch]:
-    """Cut the owners of the connections that answered into batches."""
+def list_discovery_batches(run: OpenRun, locks: Sequence[HeldLock], only: Collection[str]) -> list[DiscoveryBatch]:
+    """Cut the owners of the connections that answered into batches; only some of them where these are named."""
     parts: list[tuple[HeldLock, tuple[str, ...]]] = []
     with workspace().store.read() as unit:
         for lock in locks:
-            owners = [owner for owner in unit.roster.owners_served(lock.connection_id) if only in {None, owner}]
+            owners = [owner for owner in unit.roster.owners_served(lock.connection_id) if not only or owner in only]
             starts = range(0, len(owners), _OWNERS_A_BATCH)
             parts += [(lock, tuple(owners[start : start + _OWNERS_A_BATCH])) for start in starts]
     return [DiscoveryBatch(number, run.run_id, lock, owners) for number, (lock, owners) in enumerate(parts)]
@@ -62,9 +62,7 @@ def discover_batch(batch: DiscoveryBatch) -> list[OwnerChanges]:
 
 
 @task(name="discover_shared_calendars", **RETRIED)
-def discover_shared_calendars(
-    run: OpenRun, lock: HeldLock, accept_from: str | None
-) -> tuple[list[SeenInvitation], list[OwnerChanges]]:
+def discover_shared_calendars(run: OpenRun, lock: HeldLock, accept_from: str) -> tuple[list[SeenInvitation], list[OwnerChanges]]:
     """Look for calendars of other organisations, and accept invitations of one domain if that was asked for."""
     office = workspace()
     connection = office.connection(lock.connection_id)
@@ -84,8 +82,8 @@ def discover_shared_calendars(
     return invitations, _write(office, lock, seen)
 
 
-def _accept(gateway: CalendarGateway, invitation: Invitation, domain: str | None) -> bool:
-    if domain is None or domain_of(invitation.sender) != domain.lower():
+def _accept(gateway: CalendarGateway, invitation: Invitation, domain: str) -> bool:
+    if domain_of(invitation.sender) != domain.lower():
         return False
     try:
         gateway.accept_invitation(invitation.invitation_id)

@@ -45,13 +45,27 @@ def _connections(unit: UnitOfWork, wanted: set[str]) -> frozenset[int]:
     return frozenset(found[email] for email in wanted)
 
 
+def check_pages(names: Collection[str]) -> None:
+    """Refuse a booking page that does not exist.
+
+    Raises:
+        ConfigurationError: There is none of that name.
+    """
+    with workspace().store.read() as unit:
+        _check_pages(unit, set(names))
+
+
+def _check_pages(unit: UnitOfWork, pages: set[str]) -> None:
+    known = {page.name for page in unit.roster.pages()}
+    for page in sorted(pages - known):
+        raise ConfigurationError(f"There is no booking page {page!r}. Booking pages: {', '.join(sorted(known)) or 'none yet'}.")
+
+
 def _calendars(unit: UnitOfWork, owners: set[str], pages: set[str]) -> frozenset[int]:
     calendars = unit.roster.calendars()
     for owner in sorted(owners - {it.owner for it in calendars}):
         raise ConfigurationError(f"{owner} is not in the roster; add it with `busytime roster import FILE`, or leave it out.")
-    known = {page.name for page in unit.roster.pages()}
-    for page in sorted(pages - known):
-        raise ConfigurationError(f"There is no booking page {page!r}. Booking pages: {', '.join(sorted(known)) or 'none yet'}.")
+    _check_pages(unit, pages)
     on_pages = {use.calendar.id for page in pages for use in unit.roster.page_calendars(page)}
     return frozenset(on_pages | {it.id for it in calendars if it.owner in owners})
 

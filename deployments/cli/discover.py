@@ -8,9 +8,9 @@ import typer
 from rich.markup import escape
 
 from busytime.discovering import Change, SightingState
-from busytime.errors import REASON_TEXTS, ConfigurationError
+from busytime.errors import REASON_TEXTS
 from busytime.granting import showable
-from busytime.model import CalendarKind, RunStatus
+from busytime.model import CalendarKind
 from busytime.outcomes import DiscoveryOutcome
 from busytime.roster import CalendarRef, parse_address
 from deployments.cli.output import JsonOption, output, plain_table
@@ -39,12 +39,11 @@ def discover(
     Example: busytime discover --accept-from partner.example
     """
     only = parse_address(owner) if owner else None
+    options = DiscoverOptions(owners=(only,) if only else (), accept_from=accept_from or "")
     with waiting("Looking for calendars ...", quiet=as_json):
-        outcome = run_flow("discover_calendars", DiscoveryOutcome, DiscoverOptions(owner=only, accept_from=accept_from))
+        outcome = run_flow("discover_calendars", DiscoveryOutcome, options)
     if only is not None:
         outcome = replace(outcome, owners=tuple(it for it in outcome.owners if it.discovery.owner == only))
-    if only is not None and outcome.status is RunStatus.COMPLETED and not outcome.owners:
-        raise ConfigurationError(f"{only} is not in the roster; add it with `busytime roster import FILE` first.")
     in_use = _in_use()
     tell_outcome(
         outcome,

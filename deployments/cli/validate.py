@@ -12,16 +12,15 @@ from busytime.granting import NOTHING_TO_GRANT, can_be_granted, showable, with_w
 from busytime.granting import Finding as Grant
 from busytime.model import Calendar
 from busytime.outcomes import ValidationOutcome
-from busytime.permissions import Conclusion, Need, Verdict, required_level
+from busytime.permissions import Need, Verdict
 from busytime.powershell import admin_script, script_bytes, script_fault
-from busytime.store.permissions import StoredVerdict
-from busytime.validating import Candidate
 from busytime.verdicts import Finding
 from deployments.cli.files import write_whole
 from deployments.cli.output import ExitStatus, JsonOption, finish, messages, output, plain_table, print_json
 from deployments.cli.running import run_flow, tell_outcome, waiting
 from flows.options import ValidateOptions
-from tasks.workspace import Workspace, open_workspace, workspace
+from tasks.grants import grant_of, grants_of
+from tasks.workspace import Workspace, open_workspace
 
 _COLOURS = {
     Verdict.GRANTED: "green",
@@ -45,56 +44,13 @@ def validate(
     """
     with waiting("Validating delegation ...", quiet=as_json):
         outcome = run_flow("validate_delegation", ValidationOutcome, ValidateOptions(probe_write=probe_write))
-    grants = {id(finding): grant for finding, grant in zip(outcome.findings, _grants(outcome), strict=True)}
+    grants = {id(finding): grant for finding, grant in zip(outcome.findings, grants_of(outcome.findings), strict=True)}
     tell_outcome(
         outcome,
         "validation",
         lambda it: _as_object(it, grants),
         lambda it: _show(it, grants),
         as_json=as_json,
-    )
-
-
-def _grants(outcome: ValidationOutcome) -> list[Grant]:
-    office = workspace()
-    with office.store.read() as unit:
-        emails = {connection.id: connection.email for connection in unit.connections.all_open()}
-        serving = unit.roster.serving()
-        stored = unit.permissions.current()
-    grants = [
-        _grant(it.candidate, it.need, it.conclusion, _email(it.candidate, serving, emails), _last_known(it, stored))
-        for it in outcome.findings
-    ]
-    return with_ways(grants)
-
-
-def _email(candidate: Candidate, serving: dict[int, int | None], emails: dict[int, str]) -> str:
-    connection_id = serving.get(candidate.calendar.id)
-    return emails.get(connection_id, "") if connection_id is not None else ""
-
-
-def _last_known(finding: Finding, stored: dict[tuple[int, Need], StoredVerdict]) -> StoredVerdict | None:
-    unreachable = finding.conclusion.verdict is Verdict.UNREACHABLE
-    return stored.get((finding.candidate.calendar.id, finding.need)) if unreachable and finding.before else None
-
-
-def _grant(
-    candidate: Candidate, need: Need, conclusion: Conclusion | None, grantee: str, last: StoredVerdict | None = None
-) -> Grant:
-    calendar = candidate.calendar
-    return Grant(
-        owner=calendar.owner,
-        folder=calendar.folder,
-        kind=calendar.kind,
-        need=need,
-        verdict=conclusion.verdict if conclusion else None,
-        required=required_level(need, calendar.kind),
-        observed=conclusion.observed if conclusion else None,
-        reason=conclusion.reason if conclusion else None,
-        grantee=grantee,
-        pages=candidate.pages,
-        last_known=last.conclusion.verdict if last else None,
-        last_known_at=last.valid_from if last else None,
     )
 
 
@@ -198,5 +154,5 @@ def _wanted(office: Workspace) -> list[Grant]:
         for candidate in candidates:
             for need in candidate.needs:
                 verdict = stored.get((candidate.calendar.id, need))
-                grants.append(_grant(candidate, need, verdict.conclusion if verdict else None, connection.email))
+                grants.append(grant_of(candidate, need, verdict.conclusion if verdict else None, connection.email))
     return with_ways(grants)

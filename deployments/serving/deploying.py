@@ -65,7 +65,8 @@ def described(settings: Settings) -> dict[str, Any]:
     }
     for deployment in said["deployments"]:
         if deployment["name"] in schedules:
-            deployment["schedules"] = [{"cron": schedules[deployment["name"]], "timezone": settings.schedule_time_zone}]
+            (schedule,) = deployment["schedules"]
+            schedule |= {"cron": schedules[deployment["name"]], "timezone": settings.schedule_time_zone}
         elif deployment["name"] in {"push", "watch"}:
             deployment["schedules"] = []  # the service looks by itself, more often than a schedule could
     return said

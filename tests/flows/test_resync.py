@@ -52,7 +52,7 @@ def resync(home, trigger=Trigger.REQUEST):
 
 
 def open_requests(home):
-    return len(home.query("SELECT id FROM requests WHERE done_at IS NULL"))
+    return len(home.query("SELECT id FROM requests WHERE kind = 'resync' AND done_at IS NULL"))
 
 
 def end_once_skipped(home, end):
@@ -173,7 +173,7 @@ def test_a_log_on_that_is_refused_again_ends_it_and_the_row_is_done(diary, excha
 def test_a_run_that_broke_off_leaves_its_row_to_the_next(diary, monkeypatch):
     ask(diary.home)
     with monkeypatch.context() as patch:
-        patch.setattr("flows.resync_connection.publish", lambda _outcome: 1 / 0)
+        patch.setattr("flows.resync_connection.judge_resync", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             resync(diary.home)
     assert open_requests(diary.home) == 1

@@ -36,6 +36,16 @@ def test_every_field_says_what_it_is_for_and_no_form_asks_for_a_secret(form):
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_no_form_asks_for_what_programs_say_and_yet_it_is_checked(form):
+    schema = form.model_json_schema()
+    assert not {"trigger", "shard"} & schema["properties"].keys()
+    assert schema["patternProperties"]["^trigger$"]["title"] == "Started by"
+    assert schema["additionalProperties"] is False
+    assert form(trigger="schedule").trigger == "schedule"
+    assert form().trigger == "manual", "who fills a form in is a person"
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_an_empty_form_is_a_good_one_and_an_unknown_field_is_not(form):
     form()
     with pytest.raises(ValidationError, match="Extra inputs"):
@@ -54,7 +64,7 @@ def test_an_empty_form_is_a_good_one_and_an_unknown_field_is_not(form):
         (HarvestOptions, {"shard": {"index": 0, "count": 1, "parent_run_id": 1}}),
         (PushOptions, {"trigger": "whim"}),
         (DiscoverOptions, {"accept_from": "ana@corp.example"}),
-        (DiscoverOptions, {"owner": "ana corp"}),
+        (DiscoverOptions, {"owners": ["ana corp"]}),
     ],
 )
 def test_what_makes_no_sense_is_refused(form, wrong):

@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from tests.flows.harness import eventually, finished, spared
+from tests.flows.permitting import grant, revoke
 from tests.integration.cli.terminal import Terminal
 
 NOBODY = "nobody-of-all@corp.example"  # of no other test: its artifacts would be found on the shared server
@@ -29,12 +30,16 @@ def artifacts_naming(address):
 
 
 @pytest.fixture
-def people(home, person):
-    """Two people on the roster, whom a validation has looked at: Prefect's page shows both."""
+def people(home, person, exchange):
+    """Two people on the roster, of whom a validation found that a right is missing: Prefect's page shows both."""
     ana, bo = person(), person()
     home.take_roster(ana, bo).ended(0)
     home.connect().ended(0)
-    home.call("validate").ended(0)
+    for owner in (ana, bo):
+        revoke(exchange, owner)
+    home.call("validate").ended(3)
+    for owner in (ana, bo):
+        grant(exchange, owner, "Editor")
     assert artifacts_naming(ana) == 1
     return ana, bo
 
