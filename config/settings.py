@@ -3,6 +3,7 @@
 import os
 import tomllib
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Self
 from zoneinfo import available_timezones
@@ -22,6 +23,13 @@ from busytime.model import BusyStatus
 from config.key_command import check_trusted
 
 _FILE = "busytime.toml"
+
+
+class LogFormat(StrEnum):
+    """What a line of the log is."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 class _SettingsFile(TomlConfigSettingsSource):
@@ -86,6 +94,10 @@ class Settings(BaseSettings):
         tuple[SecretStr, ...], Field(max_length=20, description="Apprise addresses to which alarms are sent.")
     ] = ()
 
+    log_format: Annotated[LogFormat, Field(description="What a line of the log of `serve` and its runs is: text or json.")] = (
+        LogFormat.TEXT
+    )
+
     lockout_threshold: Annotated[int, Field(ge=3, le=1000, description="Refused log-ons at which the directory locks.")] = 5
     lockout_window_minutes: Annotated[int, Field(ge=1, le=100_000, description="How long it counts them.")] = 30
 
@@ -130,7 +142,7 @@ class Settings(BaseSettings):
             raise ConfigurationError(
                 "BUSYTIME_KEY_COMMAND is not taken from the environment: write key_command into the settings file."
             )
-        file = Path(os.environ.get("BUSYTIME_CONFIG", _FILE))
+        file = settings_file()
         return init_settings, env_settings, _SettingsFile(settings_cls, file)
 
     @model_validator(mode="after")
@@ -171,6 +183,11 @@ class Settings(BaseSettings):
     def database_address(self) -> str:
         """The database's address, password included: never show it."""
         return self.database_url.get_secret_value() if self.database_url else f"sqlite:///{self.home / 'busytime.db'}"
+
+
+def settings_file() -> Path:
+    """Return where the settings file is, if there is one."""
+    return Path(os.environ.get("BUSYTIME_CONFIG", _FILE))
 
 
 def load_settings(**overrides: Any) -> Settings:

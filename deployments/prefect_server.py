@@ -18,6 +18,7 @@ from typing import Any
 
 from busytime.errors import FatalError
 from deployments.api_password import api_password, password_file
+from deployments.log_files import log_file
 
 #: Prefect's settings for working alone and offline; what the user has set stays.
 QUIET_SETTINGS = {
@@ -179,6 +180,7 @@ def page_server(home: Path, page: Page) -> Iterator[subprocess.Popen[str]]:
     Raises:
         PrefectServerError: The server did not start.
     """
+    keep_quiet(home)
     with _started(home, page.settings) as (_, process), told(client_settings(page.url, page.password)):
         yield process
 
@@ -186,7 +188,7 @@ def page_server(home: Path, page: Page) -> Iterator[subprocess.Popen[str]]:
 @contextmanager
 def _started(home: Path, settings: Mapping[str, str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (home / "server.log").open("ab") as log:
+    with log_file(home / "server.log") as log:
         process = subprocess.Popen(  # noqa: S603 -- this very interpreter and module
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,

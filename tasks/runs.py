@@ -12,6 +12,7 @@ from busytime.errors import BusyTimeError, NoConnectionError, Reason, UnsafePlan
 from busytime.model import RunStatus, Trigger, Window
 from busytime.scope import EVERYTHING, Scope
 from busytime.store.unit_of_work import UnitOfWork
+from tasks.run_log import say_begun, say_ended
 from tasks.stopping import STOPPING
 from tasks.workspace import Workspace, workspace
 
@@ -101,6 +102,8 @@ def open_run(
     with office.store.write() as unit:
         # One transaction: a process that dies here leaves either nothing, or a run with the locks that give it away.
         run = _open(office, unit, flow, trigger, window, alone=alone, scope=scope)
+    if run is not None and run.locks:
+        say_begun(run.run_id, flow, trigger, _flow_run_id())
     if run is None:
         raise NoConnectionError("No mailbox is connected yet: run `busytime connect EMAIL`.")
     return run
@@ -127,12 +130,17 @@ def open_house_run(flow: str, trigger: Trigger) -> OpenRun:
         lock = _take(office, unit, f"{flow}:house:0", run_id, _HOUSE)
         if lock is None:
             unit.runs.close(run_id, RunStatus.SKIPPED, office.clock.now())
+        else:
+            say_begun(run_id, flow, trigger, _flow_run_id())
     return OpenRun(run_id, (lock,) if lock is not None else ())
 
 
 def _note_start(office: Workspace, unit: UnitOfWork, flow: str, trigger: Trigger, window: Window | None = None) -> int:
-    prefect_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
-    return unit.runs.open(flow, trigger, unit.owners.id(office.desk.actor), office.clock.now(), window, prefect_id)
+    return unit.runs.open(flow, trigger, unit.owners.id(office.desk.actor), office.clock.now(), window, _flow_run_id())
+
+
+def _flow_run_id() -> str | None:
+    return str(runtime.flow_run.id) if runtime.flow_run.id else None
 
 
 def _open(
@@ -192,6 +200,7 @@ def finish_run(
     for lock in run.locks:
         office.store.release_lock(lock.name, lock.holder)
     office.remember()
+    say_ended(run.run_id, status, reason, counts)
 
 
 @contextmanager

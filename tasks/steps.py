@@ -14,6 +14,7 @@ from busytime.errors import BusyTimeError, RetriableError, ServerBusyError
 from busytime.model import Outcome
 from busytime.store.connections import StoredConnection
 from busytime.store.runs import Attempt
+from tasks.run_log import say_step
 from tasks.stopping import pause
 from tasks.workspace import Workspace
 
@@ -89,3 +90,4 @@ class Step:
         )
         with self._office.store.write() as unit:
             unit.runs.note(self._run_id, attempt, self._office.clock.now())
+        say_step(attempt)

@@ -1,16 +1,21 @@
 """`busytime serve`: the whole service on one machine, in the foreground."""
 
-import logging
 import os
 import signal
 import threading
+import time
 from contextlib import closing
+from functools import partial
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
+from config.settings import LogFormat
 from deployments.api_password import password_file
 from deployments.cli.output import messages, output
+from deployments.log_lines import as_json, write_lines
 from deployments.serving.service import Ports, service
 from tasks.workspace import open_workspace
 
@@ -30,22 +35,29 @@ def serve(
     """
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # while it starts, either signal breaks that off
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
-    logging.getLogger("busytime").setLevel(logging.INFO)
     with closing(open_workspace()) as office:
+        write_lines(office.settings.log_format)
         joins = "PREFECT_API_URL" in os.environ
-        messages().print("Starting a worker ..." if joins else "Starting Prefect's server, the deployments and a worker ...")
+        tell = partial(_tell, office.settings.log_format)
+        tell("Starting a worker ..." if joins else "Starting Prefect's server, the deployments and a worker ...", messages())
         ports = Ports(host, port, metrics_port)
         with service(office, ports, stopping) as running:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stopping.set())
-            output().print(
-                f"[green]Serving[/]. Prefect's page: [bold]{running.page}[/]; figures: {running.figures}/metrics. Ctrl-C stops.",
-                soft_wrap=True,
-            )
+            tell(f"[green]Serving[/]. Prefect's page: [bold]{running.page}[/]; figures: {running.figures}/metrics. Ctrl-C stops.")
             if not joins and not ports.is_private:
                 where = password_file(office.settings.home / "prefect")
-                output().print(f"The page wants a log-on: it stands in {where}.", soft_wrap=True)
+                tell(f"The page wants a log-on: it stands in {where}.")
             running.wait(stopping)
-            messages().print("Stopping ...")
-    output().print("Stopped.")
+            tell("Stopping ...", messages())
+    tell("Stopped.")
+
+
+def _tell(kind: LogFormat, text: str, screen: Console | None = None) -> None:
+    """Tell a person, or a program that reads lines."""
+    screen = screen or output()
+    if kind is LogFormat.JSON:
+        line = as_json(time.time(), "INFO", "busytime.serve", Text.from_markup(text).plain)
+        screen.print(line, soft_wrap=True, markup=False, highlight=False)
+    else:
+        screen.print(text, soft_wrap=True)

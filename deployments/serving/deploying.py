@@ -12,6 +12,7 @@ import yaml
 import deployments
 from busytime.errors import ConfigurationError, FatalError
 from config.settings import Settings
+from deployments.log_files import log_file
 from deployments.serving.silent_runs import crash_silent_runs
 
 #: The work pool that all deployments name.
@@ -110,7 +111,7 @@ def _has_pool() -> bool:
 
 
 def _prefect(log: Path, *arguments: str) -> None:
-    with log.open("ab") as output:
+    with log_file(log) as output:
         status = subprocess.run(  # noqa: S603 -- this very interpreter
             [sys.executable, "-m", "prefect", *arguments],
             cwd=ROOT,

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 from busytime.errors import ConfigurationError, FatalError
 from deployments.api_password import api_password
+from deployments.log_files import log_file, told_to_parts, write_rest
 from deployments.prefect_server import SERVICE_LOCK, Page, address_here, keep_quiet, page_server, served_at
 from deployments.serving.alarming import Alarms
 from deployments.serving.deploying import POOL, ROOT, check_server, deploy
@@ -113,7 +114,9 @@ def service(office: Workspace, ports: Ports, stopping: threading.Event) -> Itera
     home = office.settings.home / "prefect"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     alarms = Alarms(office)
+    os.environ.update(told_to_parts(office.settings))
     with ExitStack() as parts:
+        parts.callback(write_rest)
         say_where = parts.enter_context(_alone(office.settings.home))
         processes: dict[str, subprocess.Popen[Any]] = {}
         parts.enter_context(watching(office, ports.host, ports.figures, partial(_takes_runs, processes)))
@@ -196,7 +199,7 @@ def _check_free(page: Page) -> None:
 def _worker(log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a worker on a leash."""
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
-    with log.open("ab") as output:
+    with log_file(log) as output:
         process = subprocess.Popen(  # noqa: S603 -- this very interpreter and module
             [sys.executable, "-m", "deployments.serving.leash", *command],
             cwd=ROOT,

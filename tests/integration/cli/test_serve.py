@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -31,10 +32,35 @@ def home(home):
     return home
 
 
+def write_json_lines(home):
+    """Let the settings file, which parts that run elsewhere have to find, order JSON."""
+    (home.directory / "busytime.toml").write_text('log_format = "json"\n')
+
+
+def assert_json_lines(home, printed):
+    """Every line that was printed or logged is a JSON object, and those of a run carry its id."""
+    logs = {path.name: path.read_text().splitlines() for path in (home.path / "prefect").glob("*.log")}
+    lines = [json.loads(line) for line in [*printed.splitlines(), *(line for log in logs.values() for line in log)]]
+    assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
+    assert not any("corp.example" in line["message"] for line in lines)
+    assert not any("telemetry" in line["logger"] for line in lines), "it speaks with nobody but itself"
+    assert (home.path / "prefect" / "prefect.db").exists()
+    [(run_id, flow_run)] = home.query(
+        "SELECT id, prefect_flow_run_id FROM runs WHERE flow = 'harvest_busy_time' ORDER BY id LIMIT 1"
+    )
+    its = [line for line in map(json.loads, logs["worker.log"]) if line.get("run_id") == run_id]
+    assert {line["flow_run_id"] for line in its} == {flow_run}
+    said = [line["message"] for line in its if line["logger"] == "busytime.runs"]
+    assert said[0] == "harvest_busy_time began, by schedule."
+    assert said[-1].startswith("Ended as completed, known 2, unknown 0")
+    assert any(message.startswith("harvest_batch 0, attempt 1: applied, ") for message in said)
+
+
 @pytest.mark.processes
 def test_a_service_harvests_at_once_tells_who_watches_is_alone_and_leaves_nothing(home):
     home.connect().ended(0)
     home.take_roster("owner0001@corp.example", "owner0002@corp.example").ended(0)
+    write_json_lines(home)
     with serving(home) as (process, page, figures):
         assert f"http://127.0.0.1:{page}" in said_first(process)
         assert fetch(f"http://127.0.0.1:{figures}/healthz") == (200, "alive\n")
@@ -68,6 +94,7 @@ def test_a_service_harvests_at_once_tells_who_watches_is_alone_and_leaves_nothin
         out, err = process.communicate(timeout=90)
         assert process.returncode == 0, err
         assert "Stopped" in out
+        assert_json_lines(home, out + err)
         assert not answers(page)
         assert not answers(figures)
 
