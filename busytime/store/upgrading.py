@@ -17,7 +17,7 @@ from busytime.store.tables import runs
 _PATIENCE_SECONDS = 30
 #: PostgreSQL's words for tables that somebody else holds, and for a role that may not change them.
 _HELD, _NOT_ALLOWED = frozenset({"LockNotAvailable", "DeadlockDetected"}), "InsufficientPrivilege"
-_AGAIN = "Let it end, or stop it, stop the scheduler, and run `busytime db upgrade` again. Nothing was changed."
+_AGAIN = "Let it end, or stop it, stop the scheduler, and run the command again. Nothing was changed."
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def protected(connection: Connection, current: str, head: str, now: datetime | N
     """
     backup = None
     try:
-        _refuse_runs(connection, now or datetime.now(UTC))
+        refuse_runs(connection, now or datetime.now(UTC))
         backup = back_up(connection, head)
         yield backup
     except BusyTimeError:
@@ -53,8 +53,12 @@ def protected(connection: Connection, current: str, head: str, now: datetime | N
         raise _told(error, current, head, backup) from error
 
 
-def _refuse_runs(connection: Connection, now: datetime) -> None:
-    """Refuse while runs are at work: their code knows the older tables. None begins before the upgrade is over."""
+def refuse_runs(connection: Connection, now: datetime) -> None:
+    """Refuse while runs are at work: their code knows the older tables. None begins before the transaction is over.
+
+    Raises:
+        RunsAtWorkError: It names them.
+    """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE_SECONDS}s'")
         connection.exec_driver_sql("LOCK TABLE runs IN SHARE MODE")  # on SQLite the writing transaction keeps them out
@@ -62,7 +66,7 @@ def _refuse_runs(connection: Connection, now: datetime) -> None:
     if at_work:
         flows = connection.execute(select(runs.c.flow, runs.c.id).where(runs.c.id.in_(at_work)).order_by(runs.c.id))
         told = ", ".join(f"{flow} (run {run_id})" for flow, run_id in flows)
-        raise RunsAtWorkError(f"The tables cannot be upgraded while work goes on: {told}. {_AGAIN}")
+        raise RunsAtWorkError(f"The tables cannot be upgraded or moved while work goes on: {told}. {_AGAIN}")
 
 
 def _told(error: Exception, current: str, head: str, backup: Path | None) -> FatalError:

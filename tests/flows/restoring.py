@@ -8,8 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,15 @@ class Drill:
         done = subprocess.run(["sh", "-eu", "-c", script], env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
+    def move(self, address: str) -> None:
+        """Go from SQLite to PostgreSQL."""
+        file = str(self.home.path / "busytime.db")
+        self.home.more["BUSYTIME_DATABASE_URL"] = address
+        assert self.do("db", "move", file, "--json").ended(0).json["rows"] > 0
+        with_file = replace(self.home, more={})
+        refused = with_file.call("push", "--json").ended(4)
+        assert refused.json["reason"] == "database_restored", "nothing is pushed from the file any more"
+
     def back_up_at_work(self) -> None:
         """Back up while a harvest and its batches are under way."""
         self.home.exchange.control("POST", "/limits", {"latency_ms": _LATENCY_MS})
@@ -135,10 +145,19 @@ class Drill:
             engine.dispose()
 
 
-def run_drill(drill: Drill, empty_address: str | None) -> None:
-    """Back up, push one booking more, restore on an empty machine, adopt, harvest and push: nothing is twice, nothing differs."""
+def run_drill(drill: Drill, addresses: Sequence[str] = ()) -> None:
+    """Back up, push one booking more, restore on an empty machine, adopt, harvest and push: nothing is twice, nothing differs.
+
+    Args:
+        drill: On SQLite.
+        addresses: Where it first moves on PostgreSQL, and an empty database there to which the backup is restored.
+    """
     drill.take(booking("B1", at(9)))
     drill.do("push", "--json").ended(0)
+    if addresses:
+        drill.move(addresses[0])
+        assert drill.do("push", "--json").ended(0).json["changes"] == []
+        drill.do("audit", "verify", "--json").ended(0)
     drill.back_up_at_work()
     drill.take(booking("B1", at(11), revision=2), booking("B2", at(13)))
     drill.do("push", "--json").ended(0)
@@ -147,7 +166,7 @@ def run_drill(drill: Drill, empty_address: str | None) -> None:
     assert {item["booking_key"] for item in held} == {"B1", "B2"}
     assert len(held) == 4
 
-    drill.restore(empty_address)
+    drill.restore(addresses[1] if addresses else None)
     assert drill.do("status").ended(3).out.startswith("RESTORED")
     drill.take(booking("B3", at(15)))
     for refused in (drill.do("push", "--json").ended(4), drill.do("push", "--dry-run", "--json").ended(4)):

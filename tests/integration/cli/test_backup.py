@@ -9,9 +9,7 @@ from tests.flows.restoring import Drill, run_drill
 
 @pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
 def test_a_backup_restored_on_an_empty_machine_enters_nothing_twice(home, person, postgresql, backend):
-    empty = None
-    if backend == "postgresql":
-        home.more["BUSYTIME_DATABASE_URL"] = postgresql.url(postgresql.create())
-        empty = postgresql.url(postgresql.create("template0"))
+    """On PostgreSQL after a move from SQLite."""
     home.connect().ended(0)
-    run_drill(Drill(home, person(), person(), as_processes=False), empty)
+    drill = Drill(home, person(), person(), as_processes=False)
+    run_drill(drill, [postgresql.url(postgresql.create(it)) for it in ("template0", "template1")] * (backend == "postgresql"))
