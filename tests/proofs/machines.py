@@ -12,11 +12,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,15 @@ class PrefectServer:
 
     url: str
     process: subprocess.Popen[bytes]
+    log_on: str | None = None
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call its API."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}{path}", data, {"Content-Type": "application/json"}, method=method)  # noqa: S310
+        headers = {"Content-Type": "application/json"}
+        if self.log_on:
+            headers["Authorization"] = f"Basic {b64encode(self.log_on.encode()).decode()}"
+        request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)  # noqa: S310 -- loopback
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 -- loopback
             return json.loads(answer.read() or "null")
 
@@ -89,28 +94,34 @@ def deploy(url: str) -> None:
 
 
 @contextmanager
-def prefect_server(directory: Path, database: DebianPostgreSQL | None) -> Iterator[PrefectServer]:
+def prefect_server(directory: Path, database: DebianPostgreSQL | None, **settings: str) -> Iterator[PrefectServer]:
     """Run a Prefect server on a free port of loopback.
 
     Args:
         directory: Where it keeps what it has.
         database: The server that has its database; ``None`` for SQLite.
+        settings: What else it is told.
     """
     port = free_port()
-    own = {"PREFECT_HOME": str(directory), "PREFECT_SERVER_API_HOST": "127.0.0.1", "PREFECT_SERVER_API_PORT": str(port)}
+    own = settings | {
+        "PREFECT_HOME": str(directory),
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(port),
+    }
     if database:
         address = f"postgresql+asyncpg://prefect@127.0.0.1:{database.port}/prefect"
         own |= {"PREFECT_SERVER_DATABASE_CONNECTION_URL": address, "PGPASSFILE": str(database.passwords)}
     directory.mkdir(parents=True, exist_ok=True)
-    with _process([sys.executable, "-m", "prefect", "server", "start"], directory, own) as process:
+    with start_process([sys.executable, "-m", "prefect", "server", "start"], directory, own) as process:
         server = PrefectServer(f"http://127.0.0.1:{port}/api", process)
-        eventually(lambda: _answers(server), "Prefect's server answers", 120)
+        eventually(lambda: answers(f"{server.url}/health"), "Prefect's server answers", 120)
         yield server
 
 
-def _answers(server: PrefectServer) -> bool:
-    with suppress(OSError, urllib.error.URLError):
-        return bool(server.call("GET", "/health"))
+def answers(url: str) -> bool:
+    """Tell whether all is well at an address."""
+    with suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 -- loopback
+        return bool(answer.status == HTTPStatus.OK)
     return False
 
 
@@ -155,7 +166,7 @@ def machine(name: str, home: Home, server: PrefectServer, *, limit: int = 4) -> 
     settings = home.environment | {"BUSYTIME_HOME": str(own_home), "BUSYTIME_KEY_FILE": str(home.path / "key")}
     settings |= {"PREFECT_HOME": str(own_home / "prefect"), "PREFECT_API_URL": server.url, "BUSYTIME_ROOT": str(ROOT)}
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name]
-    with _process([*_with_host_name(name), *command, "--limit", str(limit)], own_home, settings) as process:
+    with start_process([*_with_host_name(name), *command, "--limit", str(limit)], own_home, settings) as process:
         yield Machine(name, process)
 
 
@@ -167,7 +178,8 @@ def _with_host_name(name: str) -> Sequence[str]:
 
 
 @contextmanager
-def _process(command: Sequence[str], directory: Path, settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def start_process(command: Sequence[str], directory: Path, settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command with a log beside it; all that it started ends with the block."""
     with (directory / "process.log").open("ab") as log:
         process = subprocess.Popen(
             command,
