@@ -42,7 +42,7 @@ def harvest_busy_time(options: HarvestOptions = _DEFAULT) -> State[HarvestOutcom
         return final_state(HarvestOutcome(run.run_id, RunStatus.SKIPPED))
     with closed_on_error(run):
         good, fates = log_on(run, run.locks)
-        given = give_shards(run, list_shards(good, scope), options)
+        given = give_shards(run, list_shards(good, scope), window, scope, options)
         here = [lock for lock in good if lock.connection_id not in given.connection_ids]
         batches = list_batches(run, window, here, scope)
         results = spread(harvest_batch, batches, fates)
@@ -79,12 +79,12 @@ class GivenShards:
         return self.ended.result() if self.ended else ()
 
 
-def give_shards(run: OpenRun, orders: Sequence[ShardOrder], options: HarvestOptions) -> GivenShards:
+def give_shards(run: OpenRun, orders: Sequence[ShardOrder], window: Window, scope: Scope, options: HarvestOptions) -> GivenShards:
     """Have shards read by runs of their own."""
     if not orders:
         return GivenShards(frozenset(), None)
     said = options.model_dump(mode="json", exclude={"shard", "connections"}) | {"trigger": Trigger.REQUEST}
-    return GivenShards(frozenset(it.connection_id for it in orders), run_shards.submit(run, orders, said))
+    return GivenShards(frozenset(it.connection_id for it in orders), run_shards.submit(run, orders, window, scope, said))
 
 
 def choose_window(asked: WindowOptions | None) -> Window:

@@ -15,6 +15,7 @@ from busytime.harvesting import BatchResult, FailedCalendar, record_batch
 from busytime.model import Calendar, Unanswered, Window
 from busytime.reading import Reading, read_batch
 from busytime.scope import Scope
+from busytime.store.unit_of_work import UnitOfWork
 from tasks.runs import HeldLock, OpenRun, Part
 from tasks.steps import RETRIED, Step, is_last_word, patient
 from tasks.workspace import Workspace, workspace
@@ -86,7 +87,19 @@ def tell_unread(
         for connection_id, reason in lost.items():
             served = scope.only(unit.roster.calendars(connection_id=connection_id))
             missed |= {it: reason for it in served if it.id not in read}
-        coverage = unit.busy_time.coverage([it.id for it in missed])
+        return count_unread(unit, missed, window)
+
+
+def count_unread(unit: UnitOfWork, missed: Mapping[Calendar, Reason], window: Window) -> BatchResult:
+    """Name calendars that nobody has read, and count those of them that are known yet.
+
+    Args:
+        unit: The transaction.
+        missed: The calendars, each with what was in the way.
+        window: What was to be read.
+    """
+    office = workspace()
+    coverage = unit.busy_time.coverage([it.id for it in missed])
     now, max_age = office.clock.now(), office.settings.max_age
     known = sum(not unknown_parts(coverage.get(it.id, ()), window, now, max_age) for it in missed)
     failed = tuple(FailedCalendar(it.owner, it.folder, reason) for it, reason in missed.items())

@@ -4,15 +4,17 @@ No more of them are out at once than the workers that live can take soon, so tha
 worker, and other flows' runs find one. What becomes of each is followed in `tasks.given_shard`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 
 from busytime.errors import BusyTimeError
 from busytime.harvesting import BatchResult
+from busytime.model import Window
 from busytime.scope import Scope, shards_of
 from tasks.given_shard import NOBODY_TAKES, GivenShard, ShardOrder, count_workers
+from tasks.harvest import count_unread
 from tasks.runs import HeldLock, OpenRun
 from tasks.stopping import pause
 from tasks.workspace import workspace
@@ -41,12 +43,16 @@ def list_shards(locks: Sequence[HeldLock], scope: Scope) -> list[ShardOrder]:
 
 
 @task(name="run_shards", cache_policy=NO_CACHE)
-def run_shards(run: OpenRun, orders: Sequence[ShardOrder], options: dict[str, object]) -> list[BatchResult | BusyTimeError]:
-    """Have all shards read, and return what each came to.
+def run_shards(
+    run: OpenRun, orders: Sequence[ShardOrder], window: Window, scope: Scope, options: dict[str, object]
+) -> list[BatchResult | BusyTimeError]:
+    """Have all shards read, and return what each came to; and one more result for the calendars of those that were lost.
 
     Args:
         run: The run that cut them.
         orders: The shards.
+        window: What it reads.
+        scope: What it works on.
         options: What else is said to each of their runs, as a form takes it.
 
     Raises:
@@ -67,7 +73,23 @@ def run_shards(run: OpenRun, orders: Sequence[ShardOrder], options: dict[str, ob
             out.append(waiting.pop(0))
             out[-1].look()
         pause(_LOOK_EVERY_SECONDS)
-    return [it.result or NOBODY_TAKES for it in (*ended, *out, *waiting)]
+    results = {it.order: it.result or NOBODY_TAKES for it in (*ended, *out, *waiting)}
+    return [
+        *results.values(),
+        _unread({it: error for it, error in results.items() if isinstance(error, BusyTimeError)}, window, scope),
+    ]
+
+
+def _unread(lost: Mapping[ShardOrder, BusyTimeError], window: Window, scope: Scope) -> BatchResult:
+    """Count the calendars of shards that were lost."""
+    with workspace().store.read() as unit:
+        missed = {
+            calendar: error.reason
+            for order, error in lost.items()
+            for calendar in scope.only(unit.roster.calendars(connection_id=order.connection_id))
+            if order.shard.holds(calendar.owner)
+        }
+        return count_unread(unit, missed, window)
 
 
 def _bury_the_dead(run: OpenRun, orders: Sequence[ShardOrder]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from busytime.errors import FatalError, RetriableError
 from busytime.harvesting import BatchResult
-from busytime.model import RunStatus, Trigger
+from busytime.model import RunStatus, Trigger, harvest_window
 from busytime.scope import EVERYTHING, Scope, Shard
 from flows.options import HarvestOptions
 
@@ -226,4 +226,19 @@ def test_a_run_that_was_taken_for_dead_gives_no_more_shards(office, given):
         for lock in run.locks:
             unit.locks.release(lock.name, lock.holder)
     with pytest.raises(LockLostError):
-        run_shards.fn(run, [given.order], {})
+        run_shards.fn(run, [given.order], harvest_window(office.clock.now(), 60), EVERYTHING, {})
+
+
+def test_calendars_of_shards_that_nobody_takes_are_told_of(office, shard_deployment, clock, monkeypatch):  # noqa: ARG001 -- it is there
+    from tasks import shards
+    from tasks.given_shard import NOBODY_TAKES, ShardOrder
+
+    whole = begin()
+    orders = [
+        ShardOrder(office.connection(whole.locks[0].connection_id).email, whole.locks[0].connection_id, Shard(index, 3))
+        for index in range(3)
+    ]
+    monkeypatch.setattr(shards, "pause", lambda _: setattr(clock, "offset", clock.offset + timedelta(minutes=6)))
+    results = shards.run_shards.fn(whole, orders, harvest_window(office.clock.now(), 60), EVERYTHING, {"trigger": "request"})
+    assert results[:3] == [NOBODY_TAKES] * 3
+    assert (results[3].known, results[3].unknown, {it.reason for it in results[3].failed}) == (0, 5, {"timed_out"})
