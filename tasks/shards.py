@@ -58,7 +58,7 @@ def run_shards(
     Raises:
         LockLostError: Another run was taken for the one that cut them; no more shards are given.
     """
-    waiting = [GivenShard(run.run_id, order, options) for order in orders]
+    waiting = list(orders)
     out: list[GivenShard] = []
     ended: list[GivenShard] = []
     while waiting or out:
@@ -68,12 +68,12 @@ def run_shards(
         ended += [it for it in out if it.result is not None]
         out = [it for it in out if it.result is None]
         if any(it.result is NOBODY_TAKES for it in ended):
-            break
+            waiting.clear()
         while waiting and len(out) < _OUT_PER_WORKER * count_workers():
-            out.append(waiting.pop(0))
+            out.append(GivenShard(run.run_id, waiting.pop(0), options))
             out[-1].look()
         pause(_LOOK_EVERY_SECONDS)
-    results = {it.order: it.result or NOBODY_TAKES for it in (*ended, *out, *waiting)}
+    results = dict.fromkeys(orders, NOBODY_TAKES) | {it.order: it.result for it in ended if it.result is not None}
     return [
         *results.values(),
         _unread({it: error for it, error in results.items() if isinstance(error, BusyTimeError)}, window, scope),

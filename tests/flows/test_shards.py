@@ -131,6 +131,14 @@ def take(flow_run_id):
         client.set_flow_run_state(flow_run_id, Pending())
 
 
+def finish_in_prefect(flow_run_id):
+    from prefect.client.orchestration import get_client
+    from prefect.states import Completed
+
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run_id, Completed(), force=True)
+
+
 def begin_given(given, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", str(given._flow_run_id))
@@ -229,16 +237,55 @@ def test_a_run_that_was_taken_for_dead_gives_no_more_shards(office, given):
         run_shards.fn(run, [given.order], harvest_window(office.clock.now(), 60), EVERYTHING, {})
 
 
-def test_calendars_of_shards_that_nobody_takes_are_told_of(office, shard_deployment, clock, monkeypatch):  # noqa: ARG001 -- it is there
+@pytest.fixture
+def run_all(office, shard_deployment, monkeypatch):  # noqa: ARG001 -- it is there
+    """Have three shards read; between two looks something happens."""
     from tasks import shards
-    from tasks.given_shard import NOBODY_TAKES, ShardOrder
+    from tasks.given_shard import ShardOrder
 
     whole = begin()
-    orders = [
-        ShardOrder(office.connection(whole.locks[0].connection_id).email, whole.locks[0].connection_id, Shard(index, 3))
-        for index in range(3)
-    ]
-    monkeypatch.setattr(shards, "pause", lambda _: setattr(clock, "offset", clock.offset + timedelta(minutes=6)))
-    results = shards.run_shards.fn(whole, orders, harvest_window(office.clock.now(), 60), EVERYTHING, {"trigger": "request"})
+    connection = office.connection(whole.locks[0].connection_id)
+    orders = [ShardOrder(connection.email, connection.id, Shard(index, 3)) for index in range(3)]
+    window = harvest_window(office.clock.now(), 60)
+
+    def run_them(happens):
+        monkeypatch.setattr(shards, "pause", lambda _: happens(whole))
+        return shards.run_shards.fn(whole, orders, window, EVERYTHING, {"trigger": "request"})
+
+    return run_them
+
+
+def scheduled():
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter
+
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(flow_run_filter=FlowRunFilter(state={"type": {"any_": ["SCHEDULED"]}}))
+    return [it for it in found if it.parameters]
+
+
+def test_calendars_of_shards_that_nobody_takes_are_told_of(run_all, clock):
+    from tasks.given_shard import NOBODY_TAKES
+
+    results = run_all(lambda _: setattr(clock, "offset", clock.offset + timedelta(minutes=6)))
     assert results[:3] == [NOBODY_TAKES] * 3
     assert (results[3].known, results[3].unknown, {it.reason for it in results[3].failed}) == (0, 5, {"timed_out"})
+
+
+def test_no_more_shards_are_out_than_workers_take_and_who_waits_long_is_not_given_up(office, run_all, clock, monkeypatch):
+    seen, others = [], {it.id for it in scheduled()}
+
+    def happens(whole):
+        """Read what is out as a worker would, each shard for ten minutes."""
+        given = [it for it in scheduled() if it.id not in others]
+        seen.append(len(given))
+        for it in given:
+            with monkeypatch.context() as patch:
+                patch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", str(it.id))
+                run = begin(Shard(it.parameters["options"]["shard"]["index"], 3), whole.run_id)
+            clock.offset += timedelta(minutes=10)
+            end(office, run, known=1)
+            finish_in_prefect(it.id)
+
+    assert [it.known for it in run_all(happens)] == [1, 1, 1, 0]
+    assert seen == [2, 1, 0]
