@@ -17,6 +17,8 @@ from jsonschema import Draft202012Validator
 from prefect.settings import Settings as PrefectSettings
 from prefect.settings.legacy import _get_valid_setting_names
 
+from busytime.vault import MasterKey
+from config.keys import read_key_file
 from config.settings import Settings
 from deployments.cli.main import app
 
@@ -171,3 +173,23 @@ def test_no_home_and_no_secret_goes_into_the_image():
         f"!{source}" for source in re.findall(r"[\w.]+", " ".join(re.findall(r"COPY (?!--)(.+) \S+", DOCKERFILE)))
     }
     assert ignored.index("deployments/secrets") > ignored.index("!deployments")
+
+
+def test_the_secrets_are_made_by_what_the_manual_says(tmp_path):
+    manual = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    [script] = [it for it in re.findall(r"```sh\n(.*?)```", manual, re.DOTALL) if "pgpass" in it]
+    (tmp_path / "deployments").mkdir()
+    subprocess.run(["sh", "-eu", "-c", script], cwd=tmp_path, check=True, timeout=20)
+    made = tmp_path / "deployments" / "secrets"
+    assert {it.name for it in made.iterdir()} == COMPOSE["secrets"].keys()
+    assert {it.stat().st_mode & 0o777 for it in made.iterdir()} == {0o600}
+    assert made.stat().st_mode & 0o777 == 0o700
+
+    [key] = read_key_file(made / "busytime_key").texts
+    MasterKey.from_text(key)
+    logins = [line.split(":") for line in (made / "pgpass").read_text(encoding="ascii").splitlines()]
+    assert [it[:4] for it in logins] == [["database", "5432", "*", "busytime"], ["database", "5432", "*", "prefect"]]
+    assert len({it[4] for it in logins}) == 2
+    profile = tomllib.loads((made / "prefect_profiles").read_text(encoding="ascii"))["profiles"]["busytime"]
+    assert profile["PREFECT_API_AUTH_STRING"] == profile["PREFECT_SERVER_API_AUTH_STRING"]
+    assert re.fullmatch(r"busytime:[0-9a-f]{48}", profile["PREFECT_API_AUTH_STRING"])
