@@ -88,14 +88,24 @@ def deploy(settings: Settings, log: Path) -> None:
     from httpx import HTTPError  # noqa: PLC0415 -- comes with Prefect
 
     try:
-        if not _has_pool():  # one that is there may have limits of its own
-            _prefect(log, "work-pool", "create", POOL, "--type", "process")
+        _make_pool(log)
         _prefect(log, "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
         crash_silent_runs()
     except HTTPError as error:
         raise DeployError(
             f"Prefect's server did not take the deployments ({type(error).__name__}): see {log.with_name('server.log')}."
         ) from None
+
+
+def _make_pool(log: Path) -> None:
+    """Make the work pool; one that is there may have limits of its own."""
+    if _has_pool():
+        return
+    try:
+        _prefect(log, "work-pool", "create", POOL, "--type", "process")
+    except DeployError:
+        if not _has_pool():  # else another machine was faster
+            raise
 
 
 def _has_pool() -> bool:
