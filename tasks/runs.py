@@ -68,8 +68,9 @@ def is_overtaken(flow: str, trigger: Trigger) -> bool:
     due = runtime.flow_run.scheduled_start_time
     if trigger is not Trigger.SCHEDULE or due is None:
         return False
-    with workspace().store.read() as unit:
-        return unit.runs.began_after(flow, due)
+    office = workspace()
+    with office.store.read() as unit:
+        return unit.runs.began_between(flow, due, office.clock.now())
 
 
 @task(name="open_run", cache_policy=NO_CACHE)

@@ -122,16 +122,17 @@ class RunRepository:
             return None
         return StoredRun(row.id, RunStatus(row.status), Reason(row.reason) if row.reason else None, row.counts)
 
-    def began_after(self, flow: str, instant: datetime) -> bool:
+    def began_between(self, flow: str, instant: datetime, now: datetime) -> bool:
         """Tell whether a scheduled run of a flow has begun at an instant or later, and was neither skipped nor killed.
 
-        Others do not count: they may have been limited to a part of the work.
+        Others do not count: they may have been limited to a part of the work. Nor do those that are said to begin later than
+        now: the clock was set back since.
         """
         in_vain = (RunStatus.SKIPPED, RunStatus.CRASHED)
         query = select(runs.c.id).where(
             runs.c.flow == flow,
             runs.c.trigger == Trigger.SCHEDULE,
-            runs.c.started_at >= instant,
+            runs.c.started_at.between(instant, now),
             runs.c.status.not_in(in_vain),
         )
         return self._connection.execute(query.limit(1)).first() is not None

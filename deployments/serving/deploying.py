@@ -67,10 +67,16 @@ def described(settings: Settings) -> dict[str, Any]:
     for deployment in said["deployments"]:
         if deployment["name"] in schedules:
             (schedule,) = deployment["schedules"]
-            schedule |= {"cron": schedules[deployment["name"]], "timezone": settings.schedule_time_zone}
+            cron = schedules[deployment["name"]]
+            schedule |= {"cron": cron, "timezone": _zone(cron, settings)}
         elif deployment["name"] in {"push", "watch"}:
             deployment["schedules"] = []  # the service looks by itself, more often than a schedule could
     return said
+
+
+def _zone(cron: str, settings: Settings) -> str:
+    """Return the zone of a schedule: UTC where its hours are all, because Prefect leaves one out when clocks are set back."""
+    return "UTC" if cron.split()[1:] == ["*"] * 4 else settings.schedule_time_zone
 
 
 def deploy(settings: Settings, log: Path) -> None:

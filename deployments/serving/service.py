@@ -113,6 +113,7 @@ def service(office: Workspace, ports: Ports, stopping: threading.Event) -> Itera
     """
     home = office.settings.home / "prefect"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ports.is_private  # noqa: B018 -- tells now whether the host is one of this machine's
     alarms = Alarms(office)
     os.environ.update(told_to_parts(office.settings))
     with ExitStack() as parts:
