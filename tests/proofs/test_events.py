@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
 import time
 import urllib.request
 
 import pytest
 
-from tests.flows.harness import eventually
+from tests.flows.harness import eventually, finished
 from tests.integration.alarms.receiving import Webhook
 from tests.integration.alarms.receiving import serving as receiving
 
 _BEFORE_ANY_SCHEDULE_SECONDS = 120
+_PATIENCE_SECONDS = 400
 PAGE = ["  - name: talk", "    time_zone: Europe/Berlin", "    main: owner0001@corp.example"]
 BOOKING = {"key": "BK-1", "page": "talk", "title": "Zanderfall", "state": "scheduled", "revision": 1}
 
@@ -80,7 +82,9 @@ def test_what_happens_wakes_its_flow(home, exchange, service, hook, tell):
         home.run("harvest").ended(5)
 
     def renew():
-        home.run("password", exchange.email, "--password-stdin", stdin="another one that is long\n")
+        # The service has seen the request, too: whoever is second waits until the other has caught up.
+        renewing = home.start("password", exchange.email, "--password-stdin", stdin=subprocess.PIPE)
+        finished(renewing, "another one that is long\n", seconds=_PATIENCE_SECONDS)
 
     wakes("validate", lambda: home.take_roster(pages=PAGE, process=True).ended(0))
     wakes("push", take_booking)
