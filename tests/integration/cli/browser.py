@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from websockets.sync.client import connect
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-_DEADLINE = 60
+_DEADLINE = 120
 #: Chromium's own wishes for the network are no page's.
 _QUIET = [
     "--headless",
@@ -73,6 +73,29 @@ class Browser:
         answer = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
+
+    def await_(self, expression, seconds=_DEADLINE):
+        """Return what an expression is on the page, as soon as it is something."""
+        until = time.monotonic() + seconds
+        while not (found := self.find(expression)):
+            assert time.monotonic() < until, f"in vain: {expression}; the page says {self.find('document.body.innerText')}"
+            time.sleep(0.05)
+        return found
+
+    def click(self, element):
+        """Click where an element is, as soon as it is there and can be."""
+        place = (
+            f"(it => it && !it.disabled && (it.scrollIntoView({{block: 'center', behavior: 'instant'}}), "
+            f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])(it.getBoundingClientRect())))({element})"
+        )
+        x, y = self.await_(place)
+        for kind in ("mousePressed", "mouseReleased"):
+            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def type_into(self, element, text):
+        """Click into a field, and type."""
+        self.click(element)
+        self.ask("Input.insertText", text=text)
 
     def requested(self):
         """Return what the page asked for."""
