@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +24,7 @@ from deployments.prefect_server import SERVICE_LOCK, Page, address_here, keep_qu
 from deployments.serving.alarming import Alarms
 from deployments.serving.deploying import POOL, ROOT, check_server, deploy
 from deployments.serving.dispatching import Dispatcher
+from deployments.serving.server_watch import ServerWatch
 from deployments.serving.silent_runs import HEARTBEAT_SECONDS
 from deployments.serving.watching import watching
 from tasks.workspace import Workspace
@@ -35,6 +36,7 @@ _PATIENCE_SECONDS = 30.0
 _TRIES = 3
 _WORKER_SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "5", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
 _WORKER = "The worker"
+_SERVER = "Prefect's server"
 
 
 class ServiceEndedError(FatalError):
@@ -77,19 +79,23 @@ class Running:
         page: Address of Prefect's page.
         figures: Address of the figures.
         parts: Its processes, by name.
+        server: Tells whether Prefect's server answers.
     """
 
     page: str
     figures: str
     parts: "Mapping[str, subprocess.Popen[Any]]"
+    server: ServerWatch
 
     def wait(self, stopping: threading.Event) -> None:
         """Wait until somebody wants it to stop.
 
         Raises:
-            ServiceEndedError: A part of it ended by itself.
+            ServiceEndedError: A part of it ended by itself, or hangs.
         """
         while not stopping.wait(_LOOK_EVERY_SECONDS):
+            if self.server.is_lost and _SERVER in self.parts:
+                raise ServiceEndedError("Prefect's server has not answered for minutes: start `busytime serve` again.")
             for name, process in self.parts.items():
                 if process.poll() is not None:
                     said = f"{name} ended with status {process.returncode}; see the logs in BUSYTIME_HOME/prefect"
@@ -120,21 +126,24 @@ def service(office: Workspace, ports: Ports, stopping: threading.Event) -> Itera
         parts.callback(write_rest)
         say_where = parts.enter_context(_alone(office.settings.home))
         processes: dict[str, subprocess.Popen[Any]] = {}
-        parts.enter_context(watching(office, ports.host, ports.figures, partial(_takes_runs, processes)))
+        servers: list[ServerWatch] = []
+        parts.enter_context(watching(office, ports.host, ports.figures, partial(_takes_runs, processes, servers)))
         page = parts.enter_context(_joined(home) if "PREFECT_API_URL" in os.environ else _own_server(home, ports, processes))
         say_where(page)
         deploy(office.settings, home / "deploy.log")
         processes[_WORKER] = parts.enter_context(_worker(home / "worker.log"))
-        for name, looks in (("look-for-work", Dispatcher(office).run), ("look-for-alarms", alarms.run)):
-            looking = threading.Thread(target=looks, args=(stopping,), name=name)
+        servers.append(ServerWatch(page))
+        for looks in (Dispatcher(office).run, alarms.run, servers[0].run):
+            looking = threading.Thread(target=looks, args=(stopping,), name=looks.__qualname__)
             looking.start()
             parts.callback(looking.join)
         parts.callback(stopping.set)
-        yield Running(page, address_here(ports.host, ports.figures), processes)
+        yield Running(page, address_here(ports.host, ports.figures), processes, servers[0])
 
 
-def _takes_runs(processes: "Mapping[str, subprocess.Popen[Any]]") -> bool:
-    return _WORKER in processes and all(process.poll() is None for process in processes.values())
+def _takes_runs(processes: "Mapping[str, subprocess.Popen[Any]]", servers: Sequence[ServerWatch]) -> bool:
+    live = _WORKER in processes and all(process.poll() is None for process in processes.values())
+    return live and all(server.answers for server in servers)
 
 
 @contextmanager
@@ -142,7 +151,7 @@ def _own_server(home: Path, ports: Ports, processes: "dict[str, subprocess.Popen
     page = Page(ports.host, ports.page, None if ports.is_private else api_password(home))
     _check_free(page)
     with page_server(home, page) as process:
-        processes["Prefect's server"] = process
+        processes[_SERVER] = process
         yield page.url
 
 

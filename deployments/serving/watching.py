@@ -80,4 +80,4 @@ def _readiness(office: Workspace, is_ready: Callable[[], bool]) -> Answer:
         unit.connections.all_open()
     if is_ready():
         return HTTPStatus.OK, _WORDS, b"ready\n"
-    return HTTPStatus.SERVICE_UNAVAILABLE, _WORDS, b"no worker takes runs\n"
+    return HTTPStatus.SERVICE_UNAVAILABLE, _WORDS, b"no worker takes runs, or Prefect's server does not answer\n"
