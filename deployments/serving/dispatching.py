@@ -85,6 +85,7 @@ class Dispatcher:
                         self._errands.remove(errand)
                 except BusyTimeError as error:
                     _LOG.warning("%s", error)
+                    break  # the database is away for the others, too
                 except Exception as error:  # noqa: BLE001 -- Prefect raises all kinds of things when its server is away
                     _LOG.warning("Prefect's server could not be asked to start %s (%s).", errand.deployment, type(error).__name__)
             stopping.wait(LOOK_EVERY_SECONDS)
