@@ -97,6 +97,11 @@ class Browser:
         self.click(element)
         self.ask("Input.insertText", text=text)
 
+    def settle(self, milliseconds):
+        """Let the page live for a while by its own clock, however slow the machine is, and until it has nothing to do."""
+        expression = f"new Promise(done => setTimeout(() => requestIdleCallback(done), {milliseconds}))"
+        self.ask("Runtime.evaluate", expression=expression, awaitPromise=True)
+
     def requested(self):
         """Return what the page asked for."""
         asked = [event["params"]["request"]["url"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]

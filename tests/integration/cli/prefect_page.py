@@ -21,8 +21,8 @@ _SCREEN = (1280, 1400)
 _A_RUN_SECONDS = 240
 _TRIES = 4
 _ANSWERED_WITHIN_SECONDS = 15
-#: The page takes up what is typed a moment later, and shows no sign of it.
-_TYPING_COUNTS_AFTER_SECONDS = 1.5
+#: The page takes up what is typed a moment later by its own clock, and shows no sign of it.
+_TYPING_COUNTS_AFTER_MS = 1500
 
 
 @dataclass
@@ -75,7 +75,7 @@ class PrefectPage:
         self.browser.click(f"{_field(title)}.querySelector('[role=switch]')")
 
     def submit(self):
-        time.sleep(_TYPING_COUNTS_AFTER_SECONDS)
+        self.browser.settle(_TYPING_COUNTS_AFTER_MS)
         self.browser.click(_button("Submit"))
 
     def submitted(self):
@@ -102,12 +102,12 @@ class PrefectPage:
         self.reads(state)
         self.reads(told)
 
-    def look_at_artifact(self, run_id, key):
-        """Show what a run shows, and return its text."""
+    def look_at_artifact(self, run_id, key, told):
+        """Show what a run shows, wait until something is to be read there, and return its text."""
         [found] = [it for it in self.ask("/artifacts/filter", _of_run(run_id)) if it["key"] == key]
         self.show(f"/artifacts/artifact/{found['id']}")
         self.reads(found["description"])
-        self.browser.await_("!!document.querySelector('main .prose, main table, main strong')")
+        self.reads(told)
         return self.browser.find("document.body.innerText")
 
 
