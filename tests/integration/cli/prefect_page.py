@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tests.flows.harness import Home, eventually
 from tests.flows.pushing import at, booking_page
 from tests.integration.cli.browser import Browser, browsing
-from tests.integration.cli.test_serve import said_first, serving
+from tests.integration.cli.service_process import said_first, serving
 
 OWNERS = tuple(f"owner{number:04d}@corp.example" for number in range(1, 4))
 #: Nobody may see it, and its name would do harm on a page that makes markup of it.

@@ -25,7 +25,7 @@ def refused(exchange, since):
 
 
 def open_requests(home):
-    return len(home.query("SELECT id FROM requests WHERE done_at IS NULL"))
+    return len(home.query("SELECT id FROM requests WHERE kind = 'resync' AND done_at IS NULL"))
 
 
 def versions(home):

@@ -6,7 +6,6 @@ import copy
 import json
 import re
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -129,16 +128,15 @@ def test_leases_are_kept_where_a_restart_finds_them():
     assert f"prefect:{environment['PREFECT_HOME']}" in SERVICES["server"]["volumes"]
 
 
-@pytest.mark.parametrize("name", [name for name, it in SERVICES.items() if "command" in it])
-def test_every_command_is_there(name):
-    program, *words = SERVICES[name]["command"]
-    if program == "busytime":
+def test_every_command_is_there():
+    # Prefect's own is run by tests/proofs/test_topology.py, with all the others.
+    assert SERVICES["server"]["command"] == ["prefect", "server", "start"]
+    for name in ("migrate", "worker-1", "worker-2"):
+        program, *words = SERVICES[name]["command"]
+        assert program == "busytime"
         command = typer.main.get_command(app)
         for word in words:
             command = command.commands[word]
-    else:
-        done = subprocess.run([sys.executable, "-m", program, *words, "--help"], capture_output=True, check=False, timeout=60)
-        assert done.returncode == 0, done.stderr
 
 
 def test_every_health_check_asks_what_is_served():

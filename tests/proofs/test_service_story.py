@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import time
 
-import pytest
-
-from tests.flows.harness import book, eventually
+from tests.flows.harness import Home, book, eventually
 from tests.integration.alarms.receiving import Webhook
 from tests.integration.alarms.receiving import serving as receiving
 from tests.integration.cli.booking_desk import BookingDesk, at, booking
 from tests.integration.cli.service_process import STARTS_WITHIN_SECONDS, ask, said_first, serving
 
-pytestmark = pytest.mark.processes
 NEW = "a new one, given by the admin"
 
 
@@ -23,9 +20,9 @@ def completed(page, flow):
     return ask(page, "flow_runs/filter", flows={"name": {"any_": [flow]}}, flow_runs={"state": state})
 
 
-def test_from_an_empty_home_through_a_change_of_the_password(home, exchange, person, capsys):
+def test_from_an_empty_home_through_a_change_of_the_password(tmp_path, exchange, person, tell):
+    home = Home(tmp_path / "home", exchange, None)
     with receiving(Webhook()) as hook:
-        home.prefect_api = ""
         home.more = {"BUSYTIME_ALARM_URLS": json.dumps([hook.address()]), "BUSYTIME_HARVEST_SCHEDULE": "* * * * *"}
         began = time.monotonic()
         with serving(home) as (process, page, _):
@@ -55,11 +52,10 @@ def test_from_an_empty_home_through_a_change_of_the_password(home, exchange, per
             assert "Breaker opened" in opened["message"]
             assert "over" in closed["message"]
             assert NEW not in json.dumps(hook.bodies)
-    with capsys.disabled():
-        print(
-            f"\nserving after {served - began:.0f} s, first harvest {harvested - served:.0f} s later; "
-            f"alarm {alarmed - changed:.0f} s after the change of the password; all is well {over - alarmed:.0f} s later"
-        )
+    tell(
+        f"serving after {served - began:.0f} s, first harvest {harvested - served:.0f} s later; "
+        f"alarm {alarmed - changed:.0f} s after the change of the password; all is well {over - alarmed:.0f} s later"
+    )
 
 
 def breaker(home):
