@@ -10,11 +10,10 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from busytime.errors import FatalError
 from deployments.api_password import api_password, password_file
@@ -43,11 +42,6 @@ _SERVER_ONLY = {
 }
 #: Without its schedules and clean-ups; the vacuum of old flow runs is one of these.
 _NO_SERVICES = {"PREFECT__SERVER_EPHEMERAL": "1"}
-#: What the page may load, and from where.
-_POLICY = (
-    b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    b"img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; frame-ancestors 'none'"
-)
 #: A server that was told to stop finishes what it does within so long.
 _PATIENCE_SECONDS = 30.0
 
@@ -255,21 +249,6 @@ def _address(process: subprocess.Popen[str], home: Path) -> str:
     return line
 
 
-class _OwnAddressOnly:
-    """Forbids the page to speak with any other address: as long as nobody has logged on, it would send usage analytics."""
-
-    def __init__(self, app: Any) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
-        async def send_with_policy(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"content-security-policy", _POLICY)]
-            await send(message)
-
-        await self._app(scope, receive, send_with_policy)
-
-
 def main() -> None:
     """Serve until standard input closes."""
     if not sys.stdin.readline():
@@ -277,10 +256,11 @@ def main() -> None:
     import uvicorn  # noqa: PLC0415 -- only once it is this process's turn: starting costs seconds
     from prefect.server.api.server import create_app  # noqa: PLC0415
 
+    from deployments.page_guard import PageGuard  # noqa: PLC0415
+
     host, port = os.environ.get("BUSYTIME_PREFECT_PAGE", "127.0.0.1 0").split()
-    server = uvicorn.Server(
-        uvicorn.Config(_OwnAddressOnly(create_app()), host=host, port=int(port), log_level="error", lifespan="on")
-    )
+    guarded = PageGuard(create_app(), demands_log_on=bool(os.environ.get("PREFECT_SERVER_API_AUTH_STRING")))
+    server = uvicorn.Server(uvicorn.Config(guarded, host=host, port=int(port), log_level="error", lifespan="on"))
 
     def watch() -> None:
         while not server.started and not server.should_exit:

@@ -61,7 +61,9 @@ def _open(position: int, url: str) -> Receiver:
     from apprise import Apprise, AppriseAsset, NotifyFormat, OverflowMode  # noqa: PLC0415 -- slow to import, and seldom used
 
     logging.getLogger("apprise").disabled = True
-    asset = AppriseAsset(app_id="busytime", app_desc="busytime", app_url="", image_url_mask="", image_url_logo="")
+    asset = AppriseAsset(
+        app_id="busytime", app_desc="busytime", app_url="", image_url_mask="", image_url_logo="", http_redirects=False
+    )
     service = Apprise.instantiate(url, asset=asset)
     if service is None:
         raise ConfigurationError(

@@ -10,10 +10,11 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
+from pathlib import Path
 
 from busytime import __version__
 from busytime.claiming import Desk
@@ -211,6 +212,8 @@ def open_workspace(settings: Settings | None = None, clock: Clock | None = None,
 
 def _open(settings: Settings, clock: Clock, *, upgrading: bool) -> Workspace:
     with ExitStack() as on_error:
+        if settings.database_url is None:
+            _make_private(settings.home / "busytime.db")
         engine = open_engine(settings.database_address)
         on_error.callback(engine.dispose)
         with _alone(settings):
@@ -236,6 +239,12 @@ def _note_upgrade(desk: Desk, done: Upgrade) -> None:
     with desk.store.write() as unit:
         actor_id = unit.owners.id(desk.actor)
     desk.store.append_event(UPGRADED, actor_id, {"from": done.before, "to": done.after, "code_version": __version__})
+
+
+def _make_private(path: Path) -> None:
+    """Make a file that nobody else can read, whatever the directory allows; what SQLite writes beside it is like it."""
+    with suppress(OSError):  # it is there already; or it cannot be made, which whoever opens it next will say
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _user() -> str:

@@ -26,8 +26,11 @@ def serve(
         int, typer.Option("--metrics-port", min=1, max=65535, help="Port of the figures for Prometheus.")
     ] = 4280,
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; on any but this machine's own the page wants a log-on.")
+        str, typer.Option("--host", help="Address for page and figures; on any but this machine's own the page wants a log-on.")
     ] = "127.0.0.1",
+    log_on: Annotated[
+        bool, typer.Option("--log-on", help="Let the page want a log-on here, too: who may use this machine is not all trusted.")
+    ] = False,
 ) -> None:
     """Run Prefect's server, its schedules and a worker, until Ctrl-C.
 
@@ -40,12 +43,12 @@ def serve(
         joins = "PREFECT_API_URL" in os.environ
         tell = partial(_tell, office.settings.log_format)
         tell("Starting a worker ..." if joins else "Starting Prefect's server, the deployments and a worker ...", messages())
-        ports = Ports(host, port, metrics_port)
+        ports = Ports(host, port, metrics_port, log_on)
         with service(office, ports, stopping) as running:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stopping.set())
             tell(f"[green]Serving[/]. Prefect's page: [bold]{running.page}[/]; figures: {running.figures}/metrics. Ctrl-C stops.")
-            if not joins and not ports.is_private:
+            if not joins and ports.wants_log_on:
                 where = password_file(office.settings.home / "prefect")
                 tell(f"The page wants a log-on: it stands in {where}.")
             running.wait(stopping)

@@ -6,6 +6,7 @@ import sys
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import yaml
 
@@ -26,6 +27,12 @@ class DeployError(FatalError):
     """The deployments could not be made."""
 
 
+def without_log_on(address: str) -> str:
+    """Return a server's address without the log-on that may be part of it."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
 def check_server() -> None:
     """Check that the server which the user has named can be used.
 
@@ -35,7 +42,7 @@ def check_server() -> None:
     from httpx import HTTPError, HTTPStatusError  # noqa: PLC0415 -- comes with Prefect, whose settings are read when it is imported
     from prefect.client.orchestration import get_client  # noqa: PLC0415 -- as above
 
-    address = os.environ["PREFECT_API_URL"]
+    address = without_log_on(os.environ["PREFECT_API_URL"])
     try:
         with get_client(sync_client=True) as client:
             client.read_work_pools(limit=1)

@@ -16,18 +16,21 @@ _PATIENCE_SECONDS = 20.0
 
 def main() -> int:
     """Run the command, and return its exit status."""
-    process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 -- what the parent says
     ended = threading.Event()
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 4096):
+            pass
         _end(process, ended)
 
     def pass_on(*_: object) -> None:
         threading.Thread(target=_end, args=(process, ended), daemon=True).start()
 
+    # Before it starts: a shell lets what it starts in the background ignore SIGINT, and so would the command, which a
+    # handler here sets right.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, pass_on)
+    process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 -- what the parent says
     threading.Thread(target=watch, daemon=True).start()
     status = process.wait()
     ended.set()

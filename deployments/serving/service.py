@@ -22,7 +22,7 @@ from deployments.api_password import api_password
 from deployments.log_files import log_file, told_to_parts, write_rest
 from deployments.prefect_server import SERVICE_LOCK, Page, address_here, keep_quiet, page_server, served_at
 from deployments.serving.alarming import Alarms
-from deployments.serving.deploying import POOL, ROOT, check_server, deploy
+from deployments.serving.deploying import POOL, ROOT, check_server, deploy, without_log_on
 from deployments.serving.dispatching import Dispatcher
 from deployments.serving.server_watch import ServerWatch
 from deployments.serving.silent_runs import HEARTBEAT_SECONDS
@@ -36,6 +36,8 @@ _PATIENCE_SECONDS = 30.0
 _TRIES = 3
 _WORKER_SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "5", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
 _WORKER = "The worker"
+#: So many runs a worker has at once: each is a process, and a harvest that is cut needs some for its shards.
+_MOST_RUNS = "10"
 _SERVER = "Prefect's server"
 
 
@@ -51,11 +53,22 @@ class Ports:
         host: Name or address for all of it.
         page: Port of Prefect's page.
         figures: Port of the figures.
+        log_on: Whether the page wants a log-on though only this machine can reach it.
     """
 
     host: str
     page: int
     figures: int
+    log_on: bool = False
+
+    @property
+    def wants_log_on(self) -> bool:
+        """Whether the page and its API want a log-on.
+
+        Raises:
+            ConfigurationError: The host is none of this machine.
+        """
+        return self.log_on or not self.is_private
 
     @property
     def is_private(self) -> bool:
@@ -120,6 +133,8 @@ def service(office: Workspace, ports: Ports, stopping: threading.Event) -> Itera
     home = office.settings.home / "prefect"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     ports.is_private  # noqa: B018 -- tells now whether the host is one of this machine's
+    if ports.page == ports.figures:
+        raise ConfigurationError(f"--port and --metrics-port are both {ports.page}: choose another one for either.")
     alarms = Alarms(office)
     os.environ.update(told_to_parts(office.settings))
     with ExitStack() as parts:
@@ -148,7 +163,7 @@ def _takes_runs(processes: "Mapping[str, subprocess.Popen[Any]]", servers: Seque
 
 @contextmanager
 def _own_server(home: Path, ports: Ports, processes: "dict[str, subprocess.Popen[Any]]") -> Iterator[str]:
-    page = Page(ports.host, ports.page, None if ports.is_private else api_password(home))
+    page = Page(ports.host, ports.page, api_password(home) if ports.wants_log_on else None)
     _check_free(page)
     with page_server(home, page) as process:
         processes[_SERVER] = process
@@ -159,7 +174,7 @@ def _own_server(home: Path, ports: Ports, processes: "dict[str, subprocess.Popen
 def _joined(home: Path) -> Iterator[str]:
     keep_quiet(home)
     check_server()
-    yield os.environ["PREFECT_API_URL"].rstrip("/").removesuffix("/api")
+    yield without_log_on(os.environ["PREFECT_API_URL"]).rstrip("/").removesuffix("/api")
 
 
 @contextmanager
@@ -208,7 +223,7 @@ def _check_free(page: Page) -> None:
 @contextmanager
 def _worker(log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a worker on a leash."""
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--limit", _MOST_RUNS]
     with log_file(log) as output:
         process = subprocess.Popen(  # noqa: S603 -- this very interpreter and module
             [sys.executable, "-m", "deployments.serving.leash", *command],

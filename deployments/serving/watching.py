@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from busytime.errors import BusyTimeError, ConfigurationError
 from deployments.serving.metrics import page_of_figures
@@ -13,6 +14,10 @@ from tasks.workspace import Workspace
 
 _FIGURES = "text/plain; version=0.0.4; charset=utf-8"
 _WORDS = "text/plain; charset=utf-8"
+
+#: A client that says nothing for so long is hung up on, and so is one too many.
+_DEADLINE_SECONDS = 10
+_MOST_AT_ONCE = 32
 
 Answer = tuple[HTTPStatus, str, bytes]
 
@@ -37,6 +42,8 @@ def watching(office: Workspace, host: str, port: int, is_ready: Callable[[], boo
     }
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = _DEADLINE_SECONDS
+
         def do_GET(self) -> None:
             status, kind, body = _answer(pages.get(self.path.partition("?")[0]))
             self.send_response(status)
@@ -48,12 +55,8 @@ def watching(office: Workspace, host: str, port: int, is_ready: Callable[[], boo
         def log_message(self, *_: object) -> None:
             """Stay silent: who watches asks every few seconds."""
 
-    class Server(ThreadingHTTPServer):
-        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        daemon_threads = True
-
     try:
-        server = Server((host, port), Handler)
+        server = _Server(host, port, Handler)
     except OSError as error:
         raise ConfigurationError(
             f"Port {port} of {host} cannot be used: {error.strerror}. Choose another one with --metrics-port."
@@ -64,6 +67,29 @@ def watching(office: Workspace, host: str, port: int, is_ready: Callable[[], boo
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    """Answers so many clients at once, and hangs up on one more."""
+
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._places = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        super().__init__((host, port), handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
 
 
 def _answer(page: Callable[[], Answer] | None) -> Answer:

@@ -22,10 +22,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def fetch(url, password=None):
+def fetch(url, password=None, **headers):
     token = {"Authorization": "Basic " + base64.b64encode(password.encode()).decode()} if password else {}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=token), timeout=10) as answer:  # noqa: S310 -- our own address
+        with urllib.request.urlopen(urllib.request.Request(url, headers=token | headers), timeout=10) as answer:  # noqa: S310 -- our own address
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+from contextlib import ExitStack
 
 import psutil
 import pytest
@@ -56,6 +57,13 @@ def assert_json_lines(home, printed):
     assert any(message.startswith("harvest_batch 0, attempt 1: applied, ") for message in said)
 
 
+def is_alive(figures):
+    try:
+        return fetch(f"http://127.0.0.1:{figures}/healthz") == (200, "alive\n")
+    except OSError:
+        return False
+
+
 @pytest.mark.processes
 def test_a_service_harvests_at_once_tells_who_watches_is_alone_and_leaves_nothing(home):
     home.connect().ended(0)
@@ -66,6 +74,14 @@ def test_a_service_harvests_at_once_tells_who_watches_is_alone_and_leaves_nothin
         assert fetch(f"http://127.0.0.1:{figures}/healthz") == (200, "alive\n")
         assert fetch(f"http://127.0.0.1:{figures}/readyz") == (200, "ready\n")
         assert fetch(f"http://127.0.0.1:{figures}/password")[0] == 404
+
+        for foreign in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+            assert fetch(f"http://127.0.0.1:{page}/api/admin/version", **foreign)[0] == 403
+        assert fetch(f"http://localhost:{page}/api/admin/version", Origin=f"http://localhost:{page}")[0] == 200
+        with ExitStack() as silent:
+            for _ in range(40):
+                silent.enter_context(socket.create_connection(("127.0.0.1", figures)))
+            eventually(lambda: is_alive(figures), "clients that say nothing are hung up on")
 
         second = home.run("serve", "--port", str(free_port())).ended(2)
         assert f"http://127.0.0.1:{page}" in second.err

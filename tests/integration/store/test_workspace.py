@@ -188,3 +188,9 @@ def test_opening_writes_no_address_and_no_run(settings):
         assert unit.runs.recent(10) == []
         assert unit._connection.scalar(select(func.count()).select_from(owners)) == 0
     office.close()
+
+
+def test_a_database_in_a_home_that_others_may_enter_can_be_read_by_nobody_else(home):
+    home.mkdir(mode=0o755)
+    opened(load_settings(home=home))
+    assert stat.S_IMODE((home / "busytime.db").stat().st_mode) == 0o600
