@@ -3,8 +3,9 @@
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from busytime.model import RunStatus
+from busytime.model import RunStatus, Trigger
 from busytime.outcomes import ValidationOutcome, judge_validation
+from busytime.scope import EVERYTHING
 from busytime.verdicts import Finding
 from flows.fan_out import OVERTAKEN, RUNNER, log_on, named_state, spread, telling_why
 from flows.options import ValidateOptions
@@ -12,7 +13,13 @@ from flows.showing import show_validation
 from tasks.resync import end_requests
 from tasks.runs import close_run, closed_on_error, is_overtaken, open_run
 from tasks.scopes import choose_scope, foresee
-from tasks.validate import list_unserved_findings, list_validation_batches, take_validation_requests, validate_batch
+from tasks.validate import (
+    is_validation_asked,
+    list_unserved_findings,
+    list_validation_batches,
+    take_validation_requests,
+    validate_batch,
+)
 
 _NAMED = 10
 
@@ -29,6 +36,8 @@ def validate_delegation(options: ValidateOptions = _DEFAULT) -> State[Validation
         return final_state(ValidationOutcome(None, RunStatus.COMPLETED, message=foresee(scope, "validated")))
     if is_overtaken("validate_delegation", options.trigger):
         return final_state(ValidationOutcome(None, RunStatus.SKIPPED, message=OVERTAKEN))
+    if options.trigger is Trigger.REQUEST and scope == EVERYTHING and not is_validation_asked():
+        return final_state(ValidationOutcome(None, RunStatus.COMPLETED, message="nothing is asked for"))
     run = open_run("validate_delegation", options.trigger, scope=scope)
     if not run.locks:
         return final_state(ValidationOutcome(run.run_id, RunStatus.SKIPPED))

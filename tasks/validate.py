@@ -12,6 +12,7 @@ from busytime.model import RequestKind
 from busytime.permissions import Conclusion, Need, Verdict, required_level
 from busytime.scope import EVERYTHING, Scope
 from busytime.store.connections import StoredConnection
+from busytime.store.due import ASKED_AGAIN_AFTER
 from busytime.store.permissions import StoredVerdict
 from busytime.store.unit_of_work import UnitOfWork
 from busytime.validating import Candidate, Ladder
@@ -34,6 +35,14 @@ class ValidationBatch(Part):
 
     candidates: tuple[Candidate, ...]
     probe_write: bool
+
+
+@task(name="is_validation_asked", cache_policy=NO_CACHE)
+def is_validation_asked() -> bool:
+    """Tell whether something asks for a validation that nobody works on."""
+    office = workspace()
+    with office.store.read() as unit:
+        return unit.due.request(RequestKind.VALIDATE, office.clock.now() - ASKED_AGAIN_AFTER)
 
 
 @task(name="take_validation_requests", cache_policy=NO_CACHE)

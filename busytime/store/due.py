@@ -4,7 +4,7 @@ It may say yes in vain, which costs a run that finds nothing to do; it never say
 everything from time to time anyway.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, insert, or_, select, update
 
@@ -22,6 +22,8 @@ from busytime.store.tables import (
 )
 from busytime.store.tables_booking import bookings, entries
 
+#: What a run took and did not end is asked for again after so long, and a push looks at everything at least so often.
+ASKED_AGAIN_AFTER = timedelta(minutes=15)
 #: The name under which pushes note what they have looked at.
 _PUSH = "push"
 #: Nobody has looked at it yet.
@@ -65,8 +67,10 @@ class DueRepository:
         return bool(self._connection.scalar(select(exists(select(bookings.c.id)))))
 
     def harvest(self, at_latest: datetime) -> bool:
-        """Tell whether there are calendars to read, and no run of a harvest has begun for long."""
-        begun = select(runs.c.id).where(runs.c.flow == "harvest_busy_time", runs.c.started_at >= at_latest)
+        """Tell whether there are calendars to read, and no run of a harvest that could do so has begun for long."""
+        begun = select(runs.c.id).where(
+            runs.c.flow == "harvest_busy_time", runs.c.started_at >= at_latest, runs.c.status != RunStatus.REFUSED
+        )
         wanted = select(calendars.c.id).where(
             calendars.c.added_at.is_not(None), calendars.c.retired_at.is_(None), calendars.c.connection_id.is_not(None)
         )

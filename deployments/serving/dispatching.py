@@ -13,6 +13,7 @@ from uuid import UUID
 
 from busytime.errors import BusyTimeError
 from busytime.model import RequestKind, Trigger
+from busytime.store.due import ASKED_AGAIN_AFTER
 from busytime.store.unit_of_work import UnitOfWork
 from tasks.workspace import Workspace
 
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("busytime.serve")
 
 LOOK_EVERY_SECONDS = 15.0
-#: A push looks at everything at least so often, whatever the query says.
-AT_THE_LATEST = timedelta(minutes=15)
-#: The tag of runs that were started because something was due.
-_DUE = "due"
 #: A flow that has begun to run looks at the tables within so long.
 _LOOKS_WITHIN = timedelta(seconds=30)
 #: A run that a worker took begins within so long.
@@ -42,26 +39,28 @@ class Errand:
         trigger: What its runs say they were started by.
         is_due: Tells whether there is something to do.
         once: Whether a service starts it once at most.
+        takes_requests: Whether its runs take what is asked for, which they keep if they die.
     """
 
     deployment: str
     trigger: Trigger
     is_due: Callable[[UnitOfWork], bool]
     once: bool = False
+    takes_requests: bool = False
 
 
 def errands(office: Workspace) -> list[Errand]:
     """Return what is looked for."""
 
     def long_ago() -> datetime:
-        return office.clock.now() - AT_THE_LATEST
+        return office.clock.now() - ASKED_AGAIN_AFTER
 
     def asked(kind: RequestKind) -> Callable[[UnitOfWork], bool]:
         return lambda unit: unit.due.request(kind, long_ago())
 
     return [
-        Errand("resync_connection/resync", Trigger.REQUEST, asked(RequestKind.RESYNC)),
-        Errand("validate_delegation/validate", Trigger.REQUEST, asked(RequestKind.VALIDATE)),
+        Errand("resync_connection/resync", Trigger.REQUEST, asked(RequestKind.RESYNC), takes_requests=True),
+        Errand("validate_delegation/validate", Trigger.REQUEST, asked(RequestKind.VALIDATE), takes_requests=True),
         Errand("push_bookings/push", Trigger.REQUEST, lambda unit: unit.due.push(long_ago())),
         # Schedules begin at their next instant; who starts a service wants to see it work.
         Errand("harvest_busy_time/harvest", Trigger.SCHEDULE, lambda unit: unit.due.harvest(long_ago()), once=True),
@@ -95,6 +94,8 @@ class Dispatcher:
 
         Several services may look at the same tables: each sees the runs that the others started.
         """
+        if errand.takes_requests:
+            self._close_dead_runs(errand.deployment.partition("/")[0])
         with self._office.store.read() as unit:
             due = errand.is_due(unit)
         if not due:
@@ -106,29 +107,38 @@ class Dispatcher:
             if self._is_waited_for(client, deployment.id):
                 return False
             parameters = {"options": {"trigger": str(errand.trigger)}}
-            client.create_flow_run_from_deployment(deployment.id, parameters=parameters, tags=[_DUE])
+            client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
         _LOG.info("Started %s.", errand.deployment)
         return True
 
+    def _close_dead_runs(self, flow: str) -> None:
+        """Close the runs of a flow that lost their process or their database, so that what they took is asked for again."""
+        store = self._office.store
+        with store.read() as unit:
+            begun = {name for _, name, _ in unit.alarm_facts.at_work_since_before(self._office.clock.now())}
+        if flow in begun:
+            with store.write() as unit:
+                store.sweep_locks(unit, f"{flow}:%")
+
     def _is_waited_for(self, client: "SyncPrefectClient", deployment_id: UUID) -> bool:
-        """Tell whether a run was started that has not begun to look at the tables yet.
+        """Tell whether a run was started, here, on another machine or by an event, that has not looked at the tables yet.
 
         One that works already does not count: what is due now came after it had looked. Nor does one that a worker took and
         did not begin: it was lost with its worker.
         """
+        now = self._office.clock.now()
         from prefect.client.schemas import filters  # noqa: PLC0415 -- as above
         from prefect.client.schemas.objects import StateType  # noqa: PLC0415 -- as above
 
         started = client.read_flow_runs(
             deployment_filter=filters.DeploymentFilter(id=filters.DeploymentFilterId(any_=[deployment_id])),
             flow_run_filter=filters.FlowRunFilter(
-                tags=filters.FlowRunFilterTags(all_=[_DUE]),
+                expected_start_time=filters.FlowRunFilterExpectedStartTime(before_=now),
                 state=filters.FlowRunFilterState(
                     type=filters.FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING])
                 ),
             ),
         )
-        now = self._office.clock.now()
         return any(_will_look(it, now) for it in started)
 
 

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from busytime.model import Trigger
+from flows.options import ValidateOptions
 from tests.flows.harness import book
 from tests.flows.permitting import HISTORY, free, grant, page, revoke, tomorrow, validate, verdicts
 
@@ -47,6 +49,22 @@ def test_changed_rights_show_at_the_next_run_with_the_date_and_what_was_before(h
     ended = dict(home.query("SELECT id, finished_at FROM audit_runs"))
     opened = home.query("SELECT opened_run_id, valid_from FROM audit_permissions WHERE owner = :owner", owner=owner)
     assert all(started[run_id] <= valid_from <= ended[run_id] for run_id, valid_from in opened)
+
+
+def validate_by_request(home):
+    from flows.validate_delegation import validate_delegation
+
+    with home.inside():
+        asked = ValidateOptions(trigger=Trigger.REQUEST)
+        return validate_delegation(asked, return_state=True).result(raise_on_failure=False)
+
+
+def test_what_an_import_asks_for_is_validated_once(home, owner):
+    ended = validate_by_request(home)
+    assert (ended.status, ended.counts["granted"]) == ("completed", 2), owner
+    again = validate_by_request(home)
+    assert (again.run_id, again.message) == (None, "nothing is asked for")
+    assert home.run_statuses() == ["completed"]
 
 
 def test_revoked_right_makes_busy_time_unknown_at_once_and_says_why(home, exchange, person):

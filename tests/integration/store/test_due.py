@@ -189,6 +189,10 @@ def test_a_harvest_is_due_where_calendars_wait_and_none_has_begun(store, clock, 
     assert not is_due()
     open_pages(make_page())
     assert is_due()
+    refused = open_run()
+    with store.write() as unit:
+        unit.runs.close(refused, RunStatus.REFUSED, clock.now(), reason=Reason.NO_CONNECTION)
+    assert is_due(), "it could read nothing"
     open_run()
     assert not is_due()
     clock.go(minutes=15, seconds=1)
