@@ -3,9 +3,10 @@
 import os
 import tomllib
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
 from zoneinfo import available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -22,7 +23,12 @@ from busytime.errors import ConfigurationError
 from busytime.model import BusyStatus
 from config.key_command import check_trusted
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 _FILE = "busytime.toml"
+#: Prefect would take a sixth field for seconds.
+_CRON_FIELDS = 5
 
 
 class LogFormat(StrEnum):
@@ -109,6 +115,8 @@ class Settings(BaseSettings):
     @classmethod
     def _check_cron(cls, value: str) -> str:
         try:
+            if len(value.split()) != _CRON_FIELDS:
+                raise CronSimError
             CronSim(value, datetime(2026, 1, 1, tzinfo=UTC))
         except CronSimError:
             msg = "no cron expression; five fields, like */5 * * * *"
@@ -190,6 +198,14 @@ def settings_file() -> Path:
     return Path(os.environ.get("BUSYTIME_CONFIG", _FILE))
 
 
+def _in_words(fault: "ErrorDetails") -> str:
+    name = ".".join(map(str, fault["loc"]))
+    if fault["type"] != "extra_forbidden":
+        return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
+    near = get_close_matches(name, Settings.model_fields, n=1)
+    return f"{name}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings.
 
@@ -202,7 +218,7 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False))
+        faults = "; ".join(map(_in_words, error.errors(include_input=False)))
         raise ConfigurationError(f"A setting is wrong: {faults}. Settings stand in {file or _FILE} and in BUSYTIME_*.") from None
     except SettingsError as error:  # its words name the setting, and leave its value out
         raise ConfigurationError(f'A setting is wrong: {error}. A list is written as JSON, like ["busy"].') from None

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import traceback
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from config.settings import LogFormat
 from tasks.run_log import present_ids
 
+_FINISHED = re.compile(r"^(Finished in state [^(]+)\(.*", re.DOTALL)
 _IDS = ("run_id", "flow_run_id", "task_run_id")
 
 
@@ -17,7 +19,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a line."""
-        return as_json(record.created, record.levelname, record.name, record.getMessage(), **_ids(record), **_fault(record))
+        return as_json(record.created, record.levelname, record.name, _message(record), **_ids(record), **_fault(record))
 
 
 class TextLines(logging.Formatter):
@@ -29,7 +31,7 @@ class TextLines(logging.Formatter):
         where = f"{record.name} [run {run}]" if run else record.name
         fault = _fault(record).get("exception", {})
         more = f" ({fault['type']} at {fault['at'][-1]})" if fault.get("at") else ""
-        return f"{_time(record.created)} {record.levelname} {where}: {' '.join(record.getMessage().split())}{more}"
+        return f"{_time(record.created)} {record.levelname} {where}: {' '.join(_message(record).split())}{more}"
 
 
 def as_json(created: float, level: str, logger: str, message: str, **more: Any) -> str:
@@ -57,6 +59,11 @@ def write_lines(kind: LogFormat) -> None:
     handler.setFormatter(formatter(kind))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("busytime").setLevel(logging.INFO)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return what a record says; of a run's last state only the name, because what it tells a person may name addresses."""
+    return _FINISHED.sub(r"\1", record.getMessage())
 
 
 def _time(created: float) -> str:

@@ -42,6 +42,11 @@ def as_object(*args, **more):
     return json.loads(formatter(LogFormat.JSON).format(record(*args, **more)))
 
 
+def test_of_a_last_state_only_the_name_is_said():
+    told = as_object("Finished in state Completed with failures('Logging on as busytime@corp.example (again) failed')")
+    assert told["message"] == "Finished in state Completed with failures"
+
+
 def test_a_line_is_one_object_whatever_is_said():
     told = as_object('two\nlines, "quoted" and %s', "ünïcødé\udcff")
     assert (told["level"], told["logger"]) == ("WARNING", "busytime.runs")

@@ -101,7 +101,9 @@ def test_every_wrong_setting_is_named(write):
 
 def test_an_unknown_key_in_the_file_is_named_and_its_value_not_shown(write):
     write("max_age_minuets = 4711\n")
-    with pytest.raises(ConfigurationError, match="max_age_minuets") as raised:
+    with pytest.raises(
+        ConfigurationError, match="max_age_minuets: there is no such setting; did you mean max_age_minutes"
+    ) as raised:
         load_settings()
     assert "4711" not in str(raised.value)
 
