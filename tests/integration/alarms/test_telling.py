@@ -252,7 +252,7 @@ def test_a_service_does_not_start_with_an_address_that_is_none(office):
     office.settings = office.settings.model_copy(update={"alarm_urls": (SecretStr("json://hunter2@"),)})
     with (
         pytest.raises(ConfigurationError, match="address 1 is none"),
-        service(office, Ports("127.0.0.1", 1, 1), threading.Event()),
+        service(office, Ports("127.0.0.1", 1, 2), threading.Event()),
     ):
         pytest.fail("it has started")
 

@@ -9,9 +9,10 @@ from sqlalchemy import insert
 from busytime.store.columns import metadata
 from busytime.store.dbt_sources import sources
 from busytime.store.dictionary import closed_list
+from busytime.store.tables_alarms import alarms
 from busytime.store.view_texts import VIEW_TEXTS, shown_columns
 from busytime.store.views import VIEWS
-from tests.integration.store.export_world import ROWS
+from tests.integration.store.export_world import LATE, ROWS
 from tests.integration.store.test_schema import made_up
 
 FILE = Path(__file__).parents[3] / "deployments" / "dbt" / "models" / "sources.yml"
@@ -62,6 +63,10 @@ def failing(view, kind, column, told):
     return FAILING[kind].format(view=view, column=column, rows=told.get("where", "1 = 1"), **words)
 
 
+#: The alarm among the rows is about a flow.
+OF_A_CONNECTION = {"id": 2, "kind": "breaker_opened", "connection_id": 1, "opened_at": LATE, "returns": 0, "concerned": 1}
+
+
 @pytest.fixture
 def populated(shared_engine):
     """A connection to views with rows, which sees to it that nothing of the test remains."""
@@ -69,6 +74,7 @@ def populated(shared_engine):
         for table, rows in ROWS:
             for row in rows:
                 connection.execute(insert(table), row)
+        connection.execute(insert(alarms), OF_A_CONNECTION)
         for table in metadata.sorted_tables:
             if connection.execute(table.select()).first() is None:
                 connection.execute(table.insert(), made_up(table))

@@ -288,6 +288,7 @@ def verdict_of(row):
 
 @pytest.fixture
 def scene(engine, store, clock, monkeypatch, tmp_path):
+    (tmp_path / "home").mkdir()
     yield Scene(engine, store, clock, monkeypatch, tmp_path / "home")
     gc.unfreeze()  # each run that is opened freezes what there is
 
