@@ -25,7 +25,6 @@ from deployments.serving.alarming import Alarms
 from deployments.serving.deploying import POOL, ROOT, check_server, deploy, without_log_on
 from deployments.serving.dispatching import Dispatcher
 from deployments.serving.server_watch import ServerWatch
-from deployments.serving.silent_runs import HEARTBEAT_SECONDS
 from deployments.serving.watching import watching
 from tasks.workspace import Workspace
 
@@ -34,7 +33,7 @@ _LOOK_EVERY_SECONDS = 0.5
 #: A worker that was told to stop lets its runs end for so long.
 _PATIENCE_SECONDS = 30.0
 _TRIES = 3
-_WORKER_SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "5", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
+_WORKER_SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "5"}
 _WORKER = "The worker"
 #: So many runs a worker has at once: each is a process, and a harvest that is cut needs some for its shards.
 _MOST_RUNS = "10"

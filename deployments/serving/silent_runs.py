@@ -6,9 +6,12 @@ active at once would stay taken.
 
 from datetime import timedelta
 
-#: How often a run gives a sign of life, in seconds; Prefect allows no less.
-HEARTBEAT_SECONDS = 30
+from busytime.model import RunStatus
+from deployments.prefect_server import HEARTBEAT_SECONDS
+
 _SILENT = timedelta(seconds=3 * HEARTBEAT_SECONDS)
+#: What the last states of runs are called. "Running" is none: Prefect tells it after the first sign of life.
+_ENDS = ("Cancelled", "TimedOut", *(it.replace("_", " ").capitalize() for it in RunStatus if it is not RunStatus.RUNNING))
 _NAME = "busytime: a silent run has crashed"
 
 
@@ -26,7 +29,7 @@ def crash_silent_runs() -> None:
             return
         trigger = EventTrigger(
             after={"prefect.flow-run.heartbeat"},
-            expect={"prefect.flow-run.*"},  # another heartbeat, or whatever its end is called
+            expect={f"prefect.flow-run.{name}" for name in ("heartbeat", *_ENDS)},
             match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import psutil
 
 from tests.flows.harness import eventually
@@ -17,10 +19,12 @@ def states(page):
 def test_what_a_dead_machine_left_is_called_crashed_and_done_by_another(home, exchange, person):
     home.prefect_api = ""
     home.more["BUSYTIME_HARVEST_SCHEDULE"] = "* * * * *"
-    with serving(home) as (first, page, _), serving(second_machine(home, page)) as (second, _, _):
+    with ExitStack() as machines:
+        first, page, _ = machines.enter_context(serving(home))
         said_first(first)
+        second, _, _ = machines.enter_context(serving(second_machine(home, page)))
         said_first(second)
-        [worker] = [it for it in psutil.Process(first.pid).children(recursive=True) if "worker" in it.cmdline()]
+        [worker] = [it for it in psutil.Process(first.pid).children(recursive=True) if it.cmdline()[1:3] == ["-m", "prefect"]]
         worker.suspend()
         exchange.control("POST", "/limits", {"latency_ms": 60_000})
         home.take_roster(person(), person()).ended(0)
