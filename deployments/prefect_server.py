@@ -19,8 +19,6 @@ from busytime.errors import FatalError
 from deployments.api_password import api_password, password_file
 from deployments.log_files import log_file
 
-#: How often a run gives a sign of life; Prefect allows no less.
-HEARTBEAT_SECONDS = 30
 #: Prefect's settings for working alone and offline; what the user has set stays.
 QUIET_SETTINGS = {
     "DO_NOT_TRACK": "1",
@@ -29,7 +27,6 @@ QUIET_SETTINGS = {
     "PREFECT_CLI_PROMPT": "false",
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
     # A lease that a killed server forgets would keep its deployment from running for ever.
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",

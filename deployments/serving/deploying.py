@@ -14,7 +14,6 @@ import deployments
 from busytime.errors import ConfigurationError, FatalError
 from config.settings import Settings
 from deployments.log_files import log_file
-from deployments.serving.silent_runs import crash_silent_runs
 
 #: The work pool that all deployments name.
 POOL = "busytime"
@@ -103,7 +102,6 @@ def deploy(settings: Settings, log: Path) -> None:
     try:
         _make_pool(log)
         _prefect(log, "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
-        crash_silent_runs()
     except HTTPError as error:
         raise DeployError(
             f"Prefect's server did not take the deployments ({type(error).__name__}): see {log.with_name('server.log')}."

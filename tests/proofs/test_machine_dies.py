@@ -1,4 +1,4 @@
-"""A machine that dies with a run on it: the page calls the run crashed, and another machine's worker harvests on."""
+"""A machine that dies with a run on it: another machine closes the run as crashed, and harvests on."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from contextlib import ExitStack
 import psutil
 
 from tests.flows.harness import eventually
-from tests.integration.cli.service_process import STARTS_WITHIN_SECONDS, ask, said_first, second_machine, serving
+from tests.integration.cli.service_process import STARTS_WITHIN_SECONDS, said_first, second_machine, serving
 
 
-def states(page):
-    flows = {"name": {"any_": ["harvest_busy_time"]}}
-    begun = {"state": {"type": {"any_": ["RUNNING", "COMPLETED", "FAILED", "CRASHED"]}}}
-    return [run["state_type"] for run in ask(page, "flow_runs/filter", flows=flows, flow_runs=begun)]
-
-
-def test_what_a_dead_machine_left_is_called_crashed_and_done_by_another(home, exchange, person):
+def test_what_a_dead_machine_left_is_crashed_and_done_by_another(home, exchange, person):
     home.prefect_api = ""
     home.more["BUSYTIME_HARVEST_SCHEDULE"] = "* * * * *"
     with ExitStack() as machines:
@@ -34,7 +28,5 @@ def test_what_a_dead_machine_left_is_called_crashed_and_done_by_another(home, ex
             process.kill()
         exchange.control("POST", "/limits", {"latency_ms": 0})
         worker.resume()
-        ours, shown = {"completed", "crashed"}, {"COMPLETED", "CRASHED"}
+        ours = {"completed", "crashed"}
         eventually(lambda: ours <= set(home.run_statuses()), "the first machine harvests on", STARTS_WITHIN_SECONDS)
-        eventually(lambda: shown <= set(states(page)), "the page calls the lost run crashed", 2 * STARTS_WITHIN_SECONDS)
-        assert "RUNNING" not in states(page)
