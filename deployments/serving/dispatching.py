@@ -126,10 +126,10 @@ class Dispatcher:
         One that works already does not count: what is due now came after it had looked. Nor does one that a worker took and
         did not begin: it was lost with its worker.
         """
-        now = self._office.clock.now()
         from prefect.client.schemas import filters  # noqa: PLC0415 -- as above
         from prefect.client.schemas.objects import StateType  # noqa: PLC0415 -- as above
 
+        now = self._office.clock.now()
         started = client.read_flow_runs(
             deployment_filter=filters.DeploymentFilter(id=filters.DeploymentFilterId(any_=[deployment_id])),
             flow_run_filter=filters.FlowRunFilter(
