@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from busytime.alarms import Alarm, AlarmKind, News, StoredAlarm, Subject, Word
+from busytime.counting import several
 
 #: So many owners are named for an alarm, and so many alarms in one part of a message.
 MOST_NAMED = 10
@@ -70,9 +71,8 @@ def breaker_opened(connection_id: int, stopped: str) -> Alarm:
 
 def permissions_lost(it: Trouble) -> Alarm:
     """Return the alarm of rights that were granted and are not any more."""
-    calendars = "1 calendar" if it.count == 1 else f"{it.count} calendars"
     text = (
-        f"{it.email} may no longer do what it could in {calendars}, of {it.named}. Run `busytime validate`, "
+        f"{it.email} may no longer do what it could in {several(it.count, 'calendar')}, of {it.named}. Run `busytime validate`, "
         "which says why, and `busytime advise --out DIR`, which says what to grant; or take them out of the roster."
     )
     return Alarm(Subject(AlarmKind.PERMISSIONS_LOST, it.connection_id), text, it.count)
@@ -94,10 +94,9 @@ def coverage_too_old(it: Trouble, calendars: int) -> Alarm:
 
 def entries_failing(it: Trouble) -> Alarm:
     """Return the alarm of bookings that do not reach their calendars."""
-    entries = "1 entry" if it.count == 1 else f"{it.count} entries"
     text = (
-        f"{entries} of bookings could not be written through {it.email}, in calendars of {it.named}. "
-        "Run `busytime bookings list`, which says why and what to do for each."
+        f"{several(it.count, 'entry', 'entries')} of bookings could not be written through {it.email}, in calendars of "
+        f"{it.named}. Run `busytime bookings list`, which says why and what to do for each."
     )
     return Alarm(Subject(AlarmKind.ENTRIES_FAILING, it.connection_id), text, it.count)
 

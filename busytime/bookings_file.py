@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from busytime.bookings import Booking
 from busytime.bookings_words import FIELDS, worded
+from busytime.counting import several
 from busytime.errors import ConfigurationError, Reason
 from busytime.intake import examine_booking
 from busytime.roster_checks import Fault
@@ -51,7 +52,7 @@ class BookingsFileError(ConfigurationError):
     def of(cls, name: str, faults: Sequence[Fault]) -> "BookingsFileError":
         """Word the refusal of a file."""
         ordered = tuple(sorted(faults, key=lambda fault: fault.line))
-        count = "1 fault" if len(ordered) == 1 else f"{len(ordered)} faults"
+        count = several(len(ordered), "fault")
         if len(ordered) >= MAX_FAULTS:
             count = f"{len(ordered)} faults and was not read further"
         lines = [f"The bookings file {name} has {count}; nothing was changed. Correct it and import it again."]

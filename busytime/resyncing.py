@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from busytime.counting import several
 from busytime.errors import BusyTimeError, Reason
 from busytime.model import Calendar, RunStatus, Window
 from busytime.outcomes import (
@@ -196,17 +197,17 @@ def _describe_missed(missed: Missed) -> str:
         return f"Nothing could be read from {from_} to {until} UTC ({_length(end - start)})."
     if missed.unknown:
         since = f", the first since {missed.unknown_since:%Y-%m-%d %H:%M} UTC" if missed.unknown_since else ""
-        return f"{_several(len(missed.unknown), 'calendar')} {'was' if len(missed.unknown) == 1 else 'were'} not known{since}."
+        return f"{several(len(missed.unknown), 'calendar')} {'was' if len(missed.unknown) == 1 else 'were'} not known{since}."
     return "No calendar had become unknown."
 
 
 def _describe_caught_up(missed: Missed, caught_up: CaughtUp) -> str:
     if caught_up.again:
-        said = [f"{_several(caught_up.again, 'calendar')} known again"]
+        said = [f"{several(caught_up.again, 'calendar')} known again"]
     else:
-        said = [f"{_several(caught_up.known, 'calendar')} known"]
+        said = [f"{several(caught_up.known, 'calendar')} known"]
     if missed.waiting:
-        said.append(f"{_several(caught_up.pushed, 'booking')} pushed that waited")
+        said.append(f"{several(caught_up.pushed, 'booking')} pushed that waited")
     return f"Caught up: {', '.join(said)}."
 
 
@@ -215,8 +216,4 @@ def _length(length: timedelta) -> str:
     if minutes < 1:
         return "less than a minute"
     hours, rest = divmod(minutes, 60)
-    return " ".join(_several(count, unit) for count, unit in ((hours, "hour"), (rest, "minute")) if count)
-
-
-def _several(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return " ".join(several(count, unit) for count, unit in ((hours, "hour"), (rest, "minute")) if count)

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from busytime import roster_checks
+from busytime.counting import several
 from busytime.errors import ConfigurationError
 from busytime.model import Role
 from busytime.roster import CalendarRef, Roster, RosterCalendar
@@ -53,7 +54,7 @@ class RosterFileError(ConfigurationError):
     def of(cls, path: Path, faults: Sequence[Fault]) -> "RosterFileError":
         """Word the refusal of a file."""
         ordered = tuple(sorted(faults))
-        count = "1 fault" if len(ordered) == 1 else f"{len(ordered)} faults"
+        count = several(len(ordered), "fault")
         lines = [f"The roster file {path} has {count}; nothing was changed. Correct the file and import it again."]
         lines += [f"{path}:{fault.line}: {fault.message}" for fault in ordered[:MAX_FAULTS_SHOWN]]
         if len(ordered) > MAX_FAULTS_SHOWN:

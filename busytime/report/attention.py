@@ -6,13 +6,14 @@ from datetime import timedelta
 from enum import StrEnum
 
 from busytime.bookings import EntryState
+from busytime.counting import several
 from busytime.cures import AGAIN, CONNECTION, RIGHT, ROSTER, cure_of
 from busytime.errors import REASON_TEXTS, Reason
 from busytime.model import Breaker, RunStatus
 from busytime.outcomes import LOGON_REASONS
 from busytime.permissions import Verdict
 from busytime.report.facts import LOST, ConnectionFact, Facts, RunFact, UnknownGroup
-from busytime.report.words import clean, flow_name, lasting, moment, named, several
+from busytime.report.words import clean, flow_name, lasting, moment, named
 
 _STUCK = timedelta(hours=6)
 _LATELY = timedelta(days=1)

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from busytime.bookings import EntryState
+from busytime.counting import several
 from busytime.model import LogonAnswer, RunStatus
 from busytime.permissions import Need, Verdict
 from busytime.report.charts import Bar, Frame, HeatMap, Lane, Mark, Timeline, bars, heat_map, timeline
 from busytime.report.facts import Bookings, Coverage, Logons, Permissions, Runs
 from busytime.report.period import Period
 from busytime.report.svg import Drawing, Role, inline
-from busytime.report.words import clean, flow_name, name_of, several, share_text
+from busytime.report.words import clean, flow_name, name_of, share_text
 
 _WIDE, _NARROW = 960.0, 342.0
 

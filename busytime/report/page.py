@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from busytime import __version__
+from busytime.counting import several
 from busytime.errors import REASON_TEXTS, Reason
 from busytime.permissions import Verdict
 from busytime.report import figures, words
@@ -79,7 +80,7 @@ def _environment() -> Environment:
         "reason": _reason_text,
         "day": _day,
     }
-    environment.globals |= {"several": words.several, "drawn": Markup, "timedelta": timedelta}
+    environment.globals |= {"several": several, "drawn": Markup, "timedelta": timedelta}
     return environment
 
 

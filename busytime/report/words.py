@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from busytime.counting import several
 from busytime.granting import showable
 from busytime.report.facts import Place
 
@@ -31,11 +32,6 @@ def lasting(length: timedelta) -> str:
         if length >= _FROM * unit:
             return several(int(length / unit), name)
     return "a minute" if length >= timedelta(minutes=1) else "less than a minute"
-
-
-def several(count: int, noun: str, plural: str = "") -> str:
-    """Say how many there are of something."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"
 
 
 def share_text(share: float | None) -> str:

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from busytime.chain import FAULT_TEXTS, ChainVerdict, Fault, verify_chain
+from busytime.counting import several
 from busytime.errors import ConfigurationError
-from deployments.cli.output import ExitStatus, JsonOption, finish, output, print_json, several, show_help
+from deployments.cli.output import ExitStatus, JsonOption, finish, output, print_json, show_help
 from tasks.workspace import open_workspace
 
 commands = typer.Typer(help="The audit tables.", invoke_without_command=True, callback=show_help)

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
+from busytime.counting import several
 from busytime.export.exporting import Export, ExportOrder, Format, export
 from busytime.store.cuts import Span
 from busytime.store.reading_views import open_reader, snapshot, view_name
 from busytime.store.views import VIEWS
 from config.settings import load_settings
-from deployments.cli.output import JsonOption, messages, output, plain_table, print_json, several, shown
+from deployments.cli.output import JsonOption, messages, output, plain_table, print_json, shown
 from deployments.cli.times import parse_instant
 
 

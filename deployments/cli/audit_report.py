@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from busytime.counting import several
 from busytime.errors import ConfigurationError
 from busytime.report.attention import Item, attention
 from busytime.report.facts import Facts
@@ -14,7 +15,7 @@ from busytime.store.reading_views import open_reader, snapshot
 from busytime.store.report_facts import gather
 from config.settings import Settings, load_settings
 from deployments.cli.files import write_whole
-from deployments.cli.output import ExitStatus, JsonOption, finish, output, print_json, rfc3339, several, shown
+from deployments.cli.output import ExitStatus, JsonOption, finish, output, print_json, rfc3339, shown
 from deployments.cli.times import parse_instant
 
 #: Days that a report tells of, today included, where nobody says otherwise.

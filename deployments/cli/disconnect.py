@@ -7,10 +7,11 @@ import typer
 
 from busytime.connecting import Affected, affected, find_connection
 from busytime.connecting import disconnect as end
+from busytime.counting import several
 from busytime.errors import ConfigurationError
 from busytime.roster import parse_address
 from deployments.cli.connect_questions import confirmed
-from deployments.cli.output import JsonOption, output, print_json, several, shown
+from deployments.cli.output import JsonOption, output, print_json, shown
 from deployments.cli.passwords import has_terminal
 from tasks.workspace import open_workspace
 
@@ -48,12 +49,8 @@ def _is_meant(address: str, touched: Affected) -> bool:
         raise ConfigurationError(f"There is no terminal to ask on whether {address} is to be disconnected: add --yes.")
     text = f"End the connection of {address}? It serves {several(touched.calendars, 'calendar')}"
     if touched.waiting:
-        text += f", and {_waiting(touched)} of bookings wait for its next log-on"
+        text += f", and {several(touched.waiting, 'entry', 'entries')} of bookings wait for its next log-on"
     return confirmed(f"{text}.")
-
-
-def _waiting(touched: Affected) -> str:
-    return "1 entry" if touched.waiting == 1 else f"{touched.waiting} entries"
 
 
 def _as_object(address: str, touched: Affected, passed_on: int) -> dict[str, Any]:
@@ -73,7 +70,7 @@ def _show(address: str, touched: Affected, passed_on: int) -> None:
     if unserved:
         lines.append(f"[yellow]{several(unserved, 'calendar')}[/] have no connection now, and become unknown.")
     if touched.waiting:
-        lines.append(f"{_waiting(touched)} of bookings waited for its next log-on, and wait on.")
+        lines.append(f"{several(touched.waiting, 'entry', 'entries')} of bookings waited for its next log-on, and wait on.")
     lines += [
         "What stays: the audit, and the entries that are in the calendars already.",
         f"Next: [bold]busytime connect {shown(address)}[/] opens it again; bookings made until then are not pushed unasked.",

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
+from busytime.counting import several
 from busytime.errors import ConfigurationError
 from busytime.forgetting import find_person, forget_person
 from busytime.roster import parse_address
 from deployments.cli.connect_questions import confirmed
-from deployments.cli.output import JsonOption, output, print_json, several, shown
+from deployments.cli.output import JsonOption, output, print_json, shown
 from deployments.cli.passwords import has_terminal
 from deployments.cli.running import waiting
 from deployments.prefect_server import PrefectServerError, prefect_server

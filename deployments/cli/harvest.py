@@ -6,12 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from busytime.bookings import EntryState
+from busytime.counting import several
 from busytime.cures import about_not_followed
 from busytime.errors import REASON_TEXTS, ConfigurationError
 from busytime.model import RunStatus
 from busytime.outcomes import EntriesRead, HarvestOutcome
 from deployments.cli.changes import as_refused
-from deployments.cli.output import JsonOption, marked, output, plain_table, several
+from deployments.cli.output import JsonOption, marked, output, plain_table
 from deployments.cli.running import run_flow, tell_outcome, waiting
 from deployments.cli.times import parse_instant
 from flows.options import HarvestOptions, WindowOptions

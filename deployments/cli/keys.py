@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from busytime.counting import several
 from busytime.key_rotation import RotationStep
 from config.keys import KeySource
-from deployments.cli.output import JsonOption, output, print_json, several, show_help
+from deployments.cli.output import JsonOption, output, print_json, show_help
 from tasks.keys import Rotation, rotate_keys
 from tasks.workspace import open_workspace
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from busytime.counting import several
 from busytime.maintaining import MaintenanceOutcome, OldRows
-from deployments.cli.output import JsonOption, output, several
+from deployments.cli.output import JsonOption, output
 from deployments.cli.running import run_flow, tell_outcome, waiting
 from flows.options import MaintainOptions
 

@@ -111,11 +111,6 @@ def plain_table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
-def several(count: int, noun: str) -> str:
-    """Say how many there are of something."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def keep_names(table: Table, *numbers: int) -> None:
     """Let columns of names keep their width and never be cut: somebody has to find what they name."""
     for number in numbers:

@@ -7,11 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from busytime.bookings import ChangeKind
+from busytime.counting import several
 from busytime.errors import Reason, RestoredDatabaseError
 from busytime.model import Calendar, Outcome, RunStatus, Window
 from busytime.planning import Plan, PlannedChange, make_plan
 from deployments.cli.changes import as_change, as_refused, show_refused
-from deployments.cli.output import ExitStatus, finish, keep_names, output, plain_table, print_json, several, shown
+from deployments.cli.output import ExitStatus, finish, keep_names, output, plain_table, print_json, shown
 from tasks.books import check_not_restored, open_book
 from tasks.workspace import open_workspace
 

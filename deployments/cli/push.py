@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from busytime.bookings import ChangeKind, ChangeResult
+from busytime.counting import several
 from busytime.cures import steps_after_push
 from busytime.errors import REASON_TEXTS, ConfigurationError, Reason
 from busytime.model import Outcome, RunStatus
 from busytime.outcomes import DONE, PushOutcome
 from deployments.cli.changes import as_change, as_refused, show_refused
-from deployments.cli.output import JsonOption, keep_names, marked, output, plain_table, several, shown
+from deployments.cli.output import JsonOption, keep_names, marked, output, plain_table, shown
 from deployments.cli.plan import show_plan
 from deployments.cli.running import run_flow, tell_outcome, waiting
 from flows.options import PushOptions

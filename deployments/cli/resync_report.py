@@ -5,10 +5,11 @@ from typing import Any
 
 from rich.markup import escape
 
+from busytime.counting import several
 from busytime.errors import Reason
 from busytime.model import RunStatus
 from busytime.resyncing import CaughtUp, Part, ResyncOutcome, describe
-from deployments.cli.output import output, several, shown
+from deployments.cli.output import output, shown
 
 _SHOWN = 20
 _MINUTES = 2

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from busytime.counting import several
 from busytime.errors import UnsafePlanError
 from busytime.model import RequestKind
 from busytime.roster import BookingPage, Roster, retirement_gate
@@ -45,7 +46,7 @@ def import_roster(
     screen = output()
     screen.print(
         f"[green]Imported[/] {file.name}: {changes.added} calendars added, {changes.kept} kept, {changes.retired} retired; "
-        f"{changes.pages} booking pages."
+        f"{several(changes.pages, 'booking page')}."
     )
     screen.print("With the corporate connection, any page may use any of them; `pages: [...]` at a calendar limits it.")
     screen.print("Next: [bold]busytime harvest[/].")
@@ -60,9 +61,9 @@ def _refuse_groups(office: Workspace, file: Path, roster: Roster, *, quiet: bool
     if groups := known | search.groups:
         read_roster(file, groups)
     if search.error is not None:
-        owners = "1 new owner" if search.unasked == 1 else f"{search.unasked} new owners"
         messages().print(
-            f"[yellow]Distribution lists were not looked for[/] among {owners}; `busytime validate` will tell. "
+            f"[yellow]Distribution lists were not looked for[/] among {several(search.unasked, 'new owner')}; "
+            "`busytime validate` will tell. "
             f"Why: {escape(str(search.error))}",
             soft_wrap=True,
         )
@@ -109,7 +110,7 @@ def list_roster(as_json: JsonOption = False) -> None:
     for it in calendars:
         table.add_row(shown(it.label), it.kind, serving.get(it.id) or "[yellow]no connection[/]")
     screen.print(table)
-    table = plain_table("Page", "Role", "Calendar", title=f"\n{len(pages)} booking pages")
+    table = plain_table("Page", "Role", "Calendar", title=f"\n{several(len(pages), 'booking page')}")
     for page in pages:
         table.add_row(f"[bold]{shown(page.name)}[/]", "", f"{page.hours} {page.time_zone}")
         for role, ref in page.associated():

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from busytime.bookings import EntryState
 from busytime.claiming import tries_left
+from busytime.counting import several
 from busytime.coverage import unknown_parts
 from busytime.model import Breaker, Window
 from busytime.permissions import Verdict
@@ -20,7 +21,7 @@ from busytime.signing_in import Allowance
 from busytime.standing import TROUBLED
 from busytime.store.connections import StoredConnection
 from deployments.cli.bookings_table import STATES
-from deployments.cli.output import ExitStatus, JsonOption, clock, finish, output, plain_table, print_json, several
+from deployments.cli.output import ExitStatus, JsonOption, clock, finish, output, plain_table, print_json
 from tasks.workspace import Workspace, open_workspace
 
 _RUNS = 10
