@@ -4,11 +4,9 @@ Each source holds one key or several, one a line; the first is the active one. T
 vault knows.
 """
 
-import errno
 import fcntl
 import os
 import re
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,10 +15,12 @@ from pathlib import Path
 
 from busytime.errors import ConfigurationError, KeyMissingError
 from config.key_command import command_output
+from config.private_files import PrivateFileError, read_private_file, write_private_file
 from config.settings import Settings
 
 #: Twenty keys: more than ever have to be readable at once.
 MOST_BYTES = 1024
+_NAME = "The key file"
 _SEPARATORS = re.compile(r"[\s,]+")
 
 
@@ -86,20 +86,10 @@ def read_key_file(path: Path) -> KeyTexts | None:
         KeyMissingError: It holds no key, or more than keys.
     """
     try:
-        # A pipe that nobody writes to must not hold us up; a link would let somebody else choose the file.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise KeyFileError(f"The key file {path} is a link: let BUSYTIME_KEY_FILE name the file itself.") from None
-        raise KeyFileError(f"The key file {path} cannot be read: {error.strerror}.") from None
-    try:
-        _check_access(os.fstat(descriptor), path)
-        text = os.read(descriptor, MOST_BYTES + 1).decode("ascii", "replace")
-    finally:
-        os.close(descriptor)
-    return _split(text, KeySource.FILE, f"The key file {path}")
+        text = read_private_file(path, _NAME, MOST_BYTES)
+    except PrivateFileError as error:
+        raise KeyFileError(str(error)) from None
+    return None if text is None else _split(text, KeySource.FILE, f"{_NAME} {path}")
 
 
 def _split(text: str, source: KeySource, name: str) -> KeyTexts:
@@ -109,15 +99,6 @@ def _split(text: str, source: KeySource, name: str) -> KeyTexts:
     if not texts:
         raise KeyMissingError(f"{name} is empty: restore the key. Nothing was changed.")
     return KeyTexts(source, texts)
-
-
-def _check_access(status: os.stat_result, path: Path) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise KeyFileError(f"The key file {path} is not a regular file.")
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        raise KeyFileError(f"The key file {path} can be read by others: run `chmod 600 {path}`.")
-    if status.st_uid not in {os.geteuid(), 0}:
-        raise KeyFileError(f"The key file {path} belongs to another user: run `chown {os.geteuid()} {path}`.")
 
 
 def write_key_file(path: Path, texts: Sequence[str], *, replacing: bool = False) -> None:
@@ -131,33 +112,7 @@ def write_key_file(path: Path, texts: Sequence[str], *, replacing: bool = False)
     Raises:
         ConfigurationError: It cannot be written.
     """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.unlink(missing_ok=True)  # of a process that was killed while it wrote
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.writelines(f"{text}\n" for text in texts)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            if replacing:
-                part.replace(path)
-            else:
-                path.hardlink_to(part)  # unlike a rename it refuses to replace
-        finally:
-            part.unlink(missing_ok=True)
-        _sync_directory(path.parent)
-    except OSError as error:
-        raise ConfigurationError(f"The key file {path} cannot be written: {error.strerror}.") from None
-
-
-def _sync_directory(directory: Path) -> None:
-    """Let a name reach the disk, too: rows that need a key must never be there before it."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_private_file(path, _NAME, "".join(f"{text}\n" for text in texts), replacing=replacing)
 
 
 @contextmanager

@@ -142,7 +142,7 @@ def test_a_link_to_a_key_file_is_refused_with_the_remedy(settings):
     path = stored(settings)
     path.rename(path.with_name("elsewhere"))
     path.symlink_to(path.with_name("elsewhere"))
-    with pytest.raises(KeyFileError, match="is a link: let BUSYTIME_KEY_FILE name the file itself"):
+    with pytest.raises(KeyFileError, match="is a link: put the file itself there, or name the one it leads to"):
         read_keys(settings)
 
 
