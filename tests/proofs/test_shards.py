@@ -148,11 +148,11 @@ def test_the_machine_with_the_harvest_itself_dies(large_home, large_exchange, se
         eventually(lambda: written(home) > CALENDARS // 10, "the first calendars are read", LONGEST_SECONDS)
         parent = holder(home, "harvest_busy_time:%:0", [first, second])
         parent.die()
-        eventually(lambda: not shards_on(home, [first, second]), "the other machine ends its shards", LONGEST_SECONDS)
-        begun = time.monotonic()
-        flow_run = server.begin_harvest()
-        ended = server.ended(flow_run, LONGEST_SECONDS)
-        tell(f"the next harvest took {time.monotonic() - begun:.0f} s on the machine that was left")
+        begun, skipped = time.monotonic(), 0
+        while (ended := server.ended(server.begin_harvest(), LONGEST_SECONDS))["name"] == "Skipped":
+            skipped += 1  # a shard of the dead one is at work, or was just taken
+            eventually(lambda: not shards_on(home, [first, second]), "the other machine ends its shards", LONGEST_SECONDS)
+        tell(f"{skipped} harvests skipped; all read {time.monotonic() - begun:.0f} s after the death")
     assert (ended["type"], ended["name"]) == ("COMPLETED", "Completed"), ended["message"]
     assert_all_is_known(home, large_exchange, seed)
     assert_no_two_wrote_at_once(home)
