@@ -53,6 +53,7 @@ bench: $(DEV_READY)  ## the benchmark tables
 
 proofs: $(DEV_READY)  ## the long proofs: real processes and signals, many examples
 	@$(BIN)/python -m pytest tests/proofs
+	@$(BIN)/python -m pytest --long
 	@HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest tests/property tests/integration/pushing tests/integration/log_on
 
 docs: $(DEV_READY)  ## make the data dictionary, dbt's sources and the answers to the questions anew

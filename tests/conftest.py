@@ -33,10 +33,24 @@ def pytest_configure(config):
 _SLOW = ("tests/integration/cli/", "tests/flows/", "tests/integration/pushing/", "tests/integration/log_on/")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="only the long tests, which `make test` leaves to `make proofs`")
+
+
+def is_long(item):
+    """Tell whether a test is marked as long, be it in the variant that it is."""
+    variant = item.callspec.params if hasattr(item, "callspec") else {}
+    return any(mark.kwargs.items() <= variant.items() for mark in item.iter_markers("long"))
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    kept, left = [], []
+    for item in items:
+        (kept if is_long(item) == config.getoption("--long") else left).append(item)
+    config.hook.pytest_deselected(items=left)
     # The slow ones first, in whatever order they are: so no worker is left alone with one of them at the end.
-    items.sort(key=lambda item: not item.nodeid.startswith(_SLOW))
+    items[:] = sorted(kept, key=lambda item: not item.nodeid.startswith(_SLOW))
 
 
 @pytest.fixture(autouse=True)

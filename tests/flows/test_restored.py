@@ -113,6 +113,7 @@ def test_calendar_that_does_not_tell_keeps_pushes_from_writing(diary, exchange, 
 
 
 @pytest.mark.parametrize("kind", ["sick_mailbox", "malformed"])
+@pytest.mark.long(kind="malformed")
 def test_only_an_ill_mailbox_does_not_tell_what_it_holds(diary, exchange, person, main, kind):
     ill, other = person(), person()
     # Neither first nor last: one before it and one after it tell what they hold.

@@ -258,6 +258,8 @@ def test_an_application_logs_on_with_a_token(home, exchange, sit, sent):
 
 
 @pytest.mark.parametrize("prompt", ["Password of", "Send the password to", "EWS URL, like"])
+@pytest.mark.long(prompt="Send the password to")
+@pytest.mark.long(prompt="EWS URL, like")
 def test_ctrl_c_while_the_server_is_found_leaves_nothing(home, exchange, sit, prompt):
     terminal = sit()
     for words, answer in (("Password of", exchange.password), ("Send the password to", "n"), ("EWS URL, like", "")):
@@ -271,6 +273,8 @@ def test_ctrl_c_while_the_server_is_found_leaves_nothing(home, exchange, sit, pr
 
 
 @pytest.mark.parametrize("prompt", ["Try again now", "EWS URL: blank", "User name: blank", "Password of"])
+@pytest.mark.long(prompt="EWS URL: blank")
+@pytest.mark.long(prompt="User name: blank")
 def test_ctrl_c_after_a_refusal_leaves_nothing_but_the_refusal(home, exchange, sit, prompt):
     terminal = sit("--ews-url", exchange.ews_url).expect("Password of").type("not the password")
     for words, answer in (("Try again now", "y"), ("EWS URL: blank", ""), ("User name: blank", ""), ("Password of", "x")):

@@ -66,6 +66,7 @@ def assert_whole(home: Home) -> None:
 
 
 @pytest.mark.parametrize("moment", ["holding_the_lock", "first_batch_committed", "half_done"])
+@pytest.mark.long(moment="holding_the_lock")
 def test_a_killed_harvest_is_completed_by_the_next_one_and_noted_as_crashed(slow, moment):
     process = slow.start("harvest")
     eventually(lambda: reached(slow, moment), moment)
@@ -90,6 +91,7 @@ def test_a_killed_harvest_leaves_no_server_of_its_own_behind(slow):
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+@pytest.mark.long(sent=signal.SIGTERM)
 def test_a_harvest_that_is_stopped_leaves_the_lock_free_and_no_traceback(slow, sent, status):
     process = slow.start("harvest")
     eventually(lambda: reached(slow, "first_batch_committed"), "a batch was committed")

@@ -134,6 +134,7 @@ def test_status_says_first_of_all_who_cannot_log_on_why_and_what_helps(stopped, 
 
 
 @pytest.mark.parametrize(("state", "words"), [("expired", "has expired"), ("disabled", "is disabled")])
+@pytest.mark.long(state="disabled")
 def test_an_account_that_the_admin_puts_right_needs_no_new_password(desk, exchange, state, words):
     home = desk.home
     exchange.control("POST", "/account", {"email": exchange.email, "state": state})
@@ -172,6 +173,7 @@ def test_a_command_that_is_stopped_says_what_is_stored_and_what_does_the_rest(st
 
 
 @pytest.mark.parametrize("moment", [STORED, HARVESTING])
+@pytest.mark.long(moment=HARVESTING)
 def test_what_a_killed_command_stored_is_caught_up_by_the_next_flow(stopped, moment):
     home = stopped.home
     end_at(home, moment, signal.SIGKILL)

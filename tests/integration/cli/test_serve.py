@@ -115,15 +115,20 @@ def test_a_service_harvests_at_once_tells_who_watches_is_alone_and_leaves_nothin
         assert not answers(figures)
 
 
+def test_a_log_on_that_others_can_read_is_refused_with_the_command_that_helps(home):
+    home.connect().ended(0)
+    password_file = home.path / "prefect" / "api-password"
+    password_file.parent.mkdir()
+    password_file.touch(0o644)
+    assert f"chmod 600 {password_file}" in home.run("serve", "--host", "0.0.0.0").ended(2).err  # noqa: S104 -- refused
+
+
+@pytest.mark.long
 @pytest.mark.processes
 def test_a_page_that_others_can_reach_wants_a_log_on_and_a_lost_server_ends_the_service(home):
     home.connect().ended(0)
     home.take_roster("owner0001@corp.example").ended(0)
     password_file = home.path / "prefect" / "api-password"
-    password_file.parent.mkdir()
-    password_file.touch(0o644)
-    assert f"chmod 600 {password_file}" in home.run("serve", "--host", "0.0.0.0").ended(2).err  # noqa: S104 -- refused
-    password_file.unlink()
 
     with serving(home, "--host", "0.0.0.0") as (process, page, _):  # noqa: S104 -- spoken to by loopback
         said_first(process)

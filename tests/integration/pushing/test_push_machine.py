@@ -210,4 +210,4 @@ class Pushing(Scene):
 
 
 TestPushing = Pushing.TestCase
-TestPushing.settings = settings(max_examples=settings().max_examples, stateful_step_count=10, deadline=None, print_blob=True)
+TestPushing.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=10, deadline=None, print_blob=True)

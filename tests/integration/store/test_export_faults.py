@@ -136,6 +136,9 @@ DEATHS = {
 
 
 @pytest.mark.parametrize("death", DEATHS)
+@pytest.mark.long(backend="postgresql", death="writing")
+@pytest.mark.long(backend="postgresql", death="named")
+@pytest.mark.long(backend="sqlite", death="written")
 def test_a_killed_export_leaves_no_lie_and_the_next_one_cleans_up(order, full_of, url, tmp_path, death):
     order()
     before = inside(tmp_path / "out")
@@ -170,6 +173,9 @@ def growth(url, format_, out):
 
 
 @pytest.mark.parametrize("format_", Format)
+@pytest.mark.long(format_="jsonl")
+@pytest.mark.long(backend="postgresql", format_="csv")
+@pytest.mark.long(backend="sqlite", format_="parquet")
 def test_four_times_the_rows_take_no_more_memory(full_of, url, tmp_path, format_):
     full_of(20_000)
     few = growth(url, format_, tmp_path / "few")

@@ -91,6 +91,8 @@ def test_the_chain_of_events_is_whole_across_rotations(home):
         (REPLACE, 2, "after", 1),
     ],
 )
+@pytest.mark.long(backend="postgresql", call=FSYNC)
+@pytest.mark.long(backend="postgresql", call=REPLACE)
 def test_a_rotation_that_was_killed_leaves_all_open_and_is_finished_by_the_next_one(home, call, number, when, keys_left):
     arguments = ("keys", "rotate")
     killed = home.run(call, str(number), when, *arguments, module="tests.integration.store.dying")
@@ -135,6 +137,7 @@ def test_what_a_process_stores_that_began_before_a_rotation_is_under_the_new_key
 
 
 @pytest.mark.processes
+@pytest.mark.long(backend="postgresql")
 def test_keys_that_a_person_keeps_are_rotated_in_two_moves(home):
     (old,) = home.keys
     home.key_file.unlink()
@@ -152,6 +155,7 @@ def test_keys_that_a_person_keeps_are_rotated_in_two_moves(home):
 
 
 @pytest.mark.processes
+@pytest.mark.long(backend="sqlite")
 def test_the_keys_of_a_command_are_rotated_likewise(home):
     (old,) = home.keys
     home.key_file.unlink()

@@ -27,6 +27,7 @@ def status_of(rows):
     return lambda run: rows(runs, runs.c.id == int(run.split()[0]))[0]["status"]
 
 
+@pytest.mark.long(backend="sqlite")
 def test_any_number_of_runs_work_at_once(openers, corporate, rows, status_of):
     with openers(2) as [one, other]:
         first, second, third = one.ask("push_bookings"), other.ask("push_bookings"), one.ask("push_bookings")
@@ -50,6 +51,7 @@ def test_a_run_whose_process_was_killed_is_closed_by_the_next_one(openers, corpo
         assert {row["run_id"] for row in rows(locks)} == {int(it.split()[0]) for it in (alive, after)}
 
 
+@pytest.mark.long(backend="sqlite")
 def test_a_run_of_another_kind_is_left_to_its_own_flow(openers, corporate, status_of):  # noqa: ARG001
     with openers(2) as [one, other]:
         alone, beside = one.ask("harvest_busy_time", "alone"), one.ask("discover_calendars")
@@ -61,6 +63,7 @@ def test_a_run_of_another_kind_is_left_to_its_own_flow(openers, corporate, statu
         assert [status_of(it) for it in (alone, beside)] == ["crashed", "crashed"]
 
 
+@pytest.mark.long(backend="sqlite")
 def test_a_run_that_needs_each_connection_for_itself_is_skipped(openers, corporate, status_of):  # noqa: ARG001
     with openers(1) as [one]:
         assert one.ask("harvest_busy_time", "alone").endswith(" 1")
@@ -68,6 +71,7 @@ def test_a_run_that_needs_each_connection_for_itself_is_skipped(openers, corpora
         assert (second.split()[1], status_of(second)) == ("0", "skipped")
 
 
+@pytest.mark.long(backend="postgresql")
 def test_without_a_connection_a_run_is_refused(openers, rows):
     with openers(1) as [one]:
         assert one.ask("push_bookings") == "NoConnectionError"
