@@ -49,6 +49,11 @@ class BatchResult:
     failed: tuple[FailedCalendar, ...] = ()
     failed_elsewhere: int = 0
 
+    @property
+    def not_read(self) -> int:
+        """How many calendars gave no answer; they are known all the same as long as an earlier one is not too old."""
+        return len(self.failed) + self.failed_elsewhere
+
     def __add__(self, other: "BatchResult") -> "BatchResult":
         """Add up two batches."""
         return BatchResult(

@@ -78,7 +78,7 @@ class HarvestOutcome:
             "unknown": self.result.unknown,
             "opened": self.result.opened,
             "closed": self.result.closed,
-            "failed": len(self.result.failed) + self.result.failed_elsewhere,
+            "failed": self.result.not_read,
             **{str(state): count for state, count in self.entries.changed.items()},
         }
 
@@ -219,8 +219,7 @@ def judge_harvest(
     error, ended_as = first_error(fates, [*batches, *entries, *(part.error for part in parts if part.error)])
     result = sum((step for step in batches if isinstance(step, BatchResult)), BatchResult())
     read = _added_up(parts)
-    silent = result.failed or result.failed_elsewhere
-    whole = error is None and not silent and not result.unknown and not read.refused_pages
+    whole = error is None and not result.not_read and not result.unknown and not read.refused_pages
     status = ended_as or (RunStatus.COMPLETED if whole else RunStatus.COMPLETED_WITH_FAILURES)
     return HarvestOutcome(run_id, status, result, read, error.reason if error else None, str(error) if error else None)
 

@@ -82,9 +82,11 @@ def _as_object(outcome: HarvestOutcome) -> dict[str, Any]:
 def _show(outcome: HarvestOutcome) -> None:
     screen, result = output(), outcome.result
     colour = "green" if outcome.status is RunStatus.COMPLETED else "yellow"
+    not_read = f", {result.not_read} not read by this run" if result.not_read else ""
     screen.print(
-        f"[{colour}]Run {outcome.run_id}[/]: [bold]{result.known}[/] calendars known, [bold]{result.unknown}[/] unknown; "
-        f"{result.opened} rows opened, {result.closed} closed."
+        f"[{colour}]Run {outcome.run_id}[/]: [bold]{result.known}[/] calendars known, [bold]{result.unknown}[/] unknown"
+        f"{not_read}; {result.opened} rows opened, {result.closed} closed.",
+        soft_wrap=True,
     )
     if not result.known and not result.unknown:
         screen.print("The roster is empty. Next: [bold]busytime roster import FILE[/].")

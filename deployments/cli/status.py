@@ -27,6 +27,8 @@ from tasks.workspace import Workspace, open_workspace
 _RUNS = 10
 #: What fits a narrow table.
 _SHORT = {"completed_with_failures": "with failures"}
+#: A calendar without an answer stays known by an earlier one, so "failed" beside "known" would seem to say the opposite.
+_COUNTED = {("harvest_busy_time", "failed"): "not read"}
 
 
 #: Entries that a person should look at; what owners did is no fault, and yet news.
@@ -209,7 +211,8 @@ def _show_entries(screen: Console, entries: Mapping[EntryState, int]) -> None:
 def _show_runs(screen: Console, runs: list[dict[str, Any]]) -> None:
     table = plain_table("Run", "Flow", "Started, UTC", "Ended as", "Counts", title="\nLast runs")
     for run in runs:
-        counts = ", ".join(f"{count} {name}" for name, count in run["counts"].items() if count)
+        names = {name: _COUNTED.get((run["flow"], name), name.replace("_", " ")) for name in run["counts"]}
+        counts = ", ".join(f"{count} {names[name]}" for name, count in run["counts"].items() if count)
         ended = run["reason"] or _SHORT.get(run["status"], run["status"])
         table.add_row(str(run["id"]), run["flow"].partition("_")[0], f"{run['started_at']:%m-%d %H:%M}", ended, counts)
     if runs:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.flows.harness import MovedClock, book, eventually, truth, usual_window
+from tests.flows.harness import MovedClock, book, eventually, spared, truth, usual_window
 
 WRONG = "a wrong one, typed by hand"
 NEW = "a new one, given by the admin"
@@ -99,6 +99,7 @@ def test_a_password_changed_behind_a_connection_is_tried_once_and_then_nothing_i
     assert status["coverage"] == {"known": 1, "unknown": 0}, "what was answered counts until it is too old"
     shown = home.call("status").ended(3)
     assert "STOPPED" in shown.out
+    assert "1 known, 1 not read" in spared(shown.out)
     assert home.run_statuses()[-2:] == ["refused", "refused"]
 
 

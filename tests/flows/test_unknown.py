@@ -119,6 +119,7 @@ def test_one_failed_answer_costs_nothing_until_it_is_too_old(home, exchange, two
 
     assert printed["calendars"] == {"known": 2, "unknown": 0}
     assert [(it["owner"], it["reason"]) for it in printed["failed"]] == [(other, "server_error")]
+    assert "2 calendars known, 0 unknown, 1 not read by this run;" in home.call("harvest").ended(3).out
     assert len(free(home).ended(0).json["slots"]) == 22
     clock.offset = HALF_AN_HOUR_AND_ONE
     printed = home.harvest(clock=clock).ended(3).json
