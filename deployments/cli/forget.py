@@ -29,6 +29,7 @@ NOT_REACHED = {
         "with the runs, 90 days after these unless its settings say otherwise"
     ),
     "alarms": "messages of alarms that were sent, which name owners: their receivers have them",
+    "figures": "figures that Prometheus has kept, which name connected accounts: it removes them when they are old",
     "guests": "what guests wrote in bookings: `busytime maintain` takes it out once the bookings are over",
     "folders": "names of sub-calendars, which their owners chose",
     "exchange": "the calendars themselves, which are the Exchange server's",

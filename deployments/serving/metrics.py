@@ -1,4 +1,4 @@
-"""Figures for Prometheus, read from the tables when they are asked for; no address is among them."""
+"""Figures for Prometheus, read from the tables when they are asked for; no address but those of connected accounts."""
 
 from collections.abc import Iterator
 
@@ -56,7 +56,7 @@ class _Tables(Collector):
         left = GaugeMetricFamily("busytime_allowance_left", "Refused log-ons that are safe yet.", labels=[*labels, "by"])
         with self._office.store.read() as unit:
             for connection in unit.connections.all_open():
-                name = str(connection.id)
+                name = connection.email  # as status and alarms call it
                 allowance = self._office.desk.allowance(unit, connection.owner_id)
                 breaker.add_metric([name], connection.breaker is Breaker.OPEN)
                 refused.add_metric([name], allowance.refused)

@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from busytime.alarms import AlarmKind
@@ -273,3 +274,19 @@ def test_the_service_tells_by_itself_and_counts_what_stands(office, connect, hoo
     figures = page_of_figures(office).decode()
     assert 'busytime_alarms_open{kind="breaker_opened"} 1.0' in figures
     assert 'busytime_alarms_open{kind="run_missing"} 0.0' in figures
+
+
+def test_figures_name_a_connection_by_its_address_whatever_is_in_it(office, connect):
+    connect()
+    odd = 'o"\\neill@corp.example'
+    with office.store.write() as unit:
+        personal = Endpoint(odd, "https://mail/EWS")
+        unit.connections.open(unit.owners.id(odd), personal, ConnectionMode.PERSONAL, office.clock.now())
+    set_breaker(office, Breaker.OPEN)
+    told = {
+        sample.labels["connection"]: sample.value
+        for family in text_string_to_metric_families(page_of_figures(office).decode())
+        for sample in family.samples
+        if sample.name == "busytime_breaker_open"
+    }
+    assert told == {EMAIL: 1.0, odd: 0.0}
