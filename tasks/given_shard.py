@@ -6,23 +6,22 @@ lock that it holds, are the truth. Giving a shard twice does no harm: the second
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar, cast
 from uuid import UUID, uuid4
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun, State, StateType, WorkerStatus
+from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Crashed
 
 from busytime.errors import BusyTimeError, FatalError, Reason, RetriableError
 from busytime.harvesting import BatchResult
 from busytime.model import RunStatus
 from busytime.scope import Shard
 from busytime.store.runs import StoredRun
+from tasks.lost_runs import call_crashed
 from tasks.workspace import workspace
 
 _LOG = logging.getLogger("busytime.shards")
@@ -128,15 +127,7 @@ class GivenShard:
         run = self._flow_run_id
         if run is None:
             return
-        lost: State[None] = Crashed(message="No worker that lives has it.")
-
-        def unless_it_ended(client: SyncPrefectClient) -> None:
-            state = client.read_flow_run(run).state
-            if state is None or not state.is_final():
-                client.set_flow_run_state(run, lost, force=True)
-
-        with suppress(ObjectNotFound):
-            _asked(unless_it_ended)
+        _asked(lambda client: call_crashed(client, run, "No worker that lives has it."))
 
     def _give(self) -> None:
         if self._tries >= _MOST_TRIES:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -121,6 +121,16 @@ class RunRepository:
         if row is None:
             return None
         return StoredRun(row.id, RunStatus(row.status), Reason(row.reason) if row.reason else None, row.counts)
+
+    def crashed_since(self, instant: datetime) -> set[str]:
+        """Return Prefect's ids of the flow runs that were found dead since an instant, and began the day before at most."""
+        query = select(runs.c.prefect_flow_run_id).where(
+            runs.c.started_at >= instant - timedelta(days=1),
+            runs.c.status == RunStatus.CRASHED,
+            runs.c.finished_at >= instant,
+            runs.c.prefect_flow_run_id.is_not(None),
+        )
+        return set(self._connection.execute(query).scalars())
 
     def began_between(self, flow: str, instant: datetime, now: datetime) -> bool:
         """Tell whether a scheduled run of a flow has begun at an instant or later, and was neither skipped nor killed.

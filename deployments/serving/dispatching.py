@@ -1,11 +1,13 @@
 """The look for work: every few seconds one query each for a push and a re-sync; what is due is started, once.
 
-Events wake flows sooner, but events get lost; the rows that this looks for do not.
+Events wake flows sooner, but events get lost; the rows that this looks for do not. Runs that were found dead are shown as
+crashed on Prefect's page, too.
 """
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -28,6 +30,8 @@ LOOK_EVERY_SECONDS = 15.0
 _LOOKS_WITHIN = timedelta(seconds=30)
 #: A run that a worker took begins within so long.
 _LOST = timedelta(minutes=5)
+#: For so long after a run was found dead Prefect is told; its server may be away.
+_TOLD_WITHIN = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -74,20 +78,35 @@ class Dispatcher:
         """Look nothing up yet."""
         self._office = office
         self._errands = errands(office)
+        self._told: set[str] = set()
 
     def run(self, stopping: threading.Event) -> None:
         """Look again and again, until told to stop; a look that fails is made again."""
         while not stopping.is_set():
-            for errand in list(self._errands):
-                try:
-                    if self.look(errand) and errand.once:
-                        self._errands.remove(errand)
-                except BusyTimeError as error:
-                    _LOG.warning("%s", error)
-                    break  # the database is away for the others, too
-                except Exception as error:  # noqa: BLE001 -- Prefect raises all kinds of things when its server is away
-                    _LOG.warning("Prefect's server could not be asked to start %s (%s).", errand.deployment, type(error).__name__)
+            try:
+                for errand in list(self._errands):
+                    with _going_on(f"to start {errand.deployment}"):
+                        if self.look(errand) and errand.once:
+                            self._errands.remove(errand)
+                with _going_on("to call dead runs crashed"):
+                    self.tell_of_the_dead()
+            except BusyTimeError as error:
+                _LOG.warning("%s", error)  # the database is away for the others, too
             stopping.wait(LOOK_EVERY_SECONDS)
+
+    def tell_of_the_dead(self) -> None:
+        """Let Prefect know of runs that were found dead: it would show them as running for ever."""
+        with self._office.store.read() as unit:
+            dead = unit.runs.crashed_since(self._office.clock.now() - _TOLD_WITHIN)
+        if not dead <= self._told:
+            from prefect.client.orchestration import get_client  # noqa: PLC0415 -- its settings are read when it is imported
+
+            from tasks.lost_runs import call_crashed  # noqa: PLC0415 -- as above
+
+            with get_client(sync_client=True) as client:
+                for flow_run_id in dead - self._told:
+                    call_crashed(client, UUID(flow_run_id), "Its process is gone; the next run goes on where it ended.")
+        self._told = dead
 
     def look(self, errand: Errand) -> bool:
         """Start a flow if something is due and no run waits that was started for it; tell whether it was started.
@@ -140,6 +159,17 @@ class Dispatcher:
             ),
         )
         return any(_will_look(it, now) for it in started)
+
+
+@contextmanager
+def _going_on(purpose: str) -> Iterator[None]:
+    """Let nothing but our own errors stop what comes next."""
+    try:
+        yield
+    except BusyTimeError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- Prefect raises all kinds of things when its server is away
+        _LOG.warning("Prefect's server could not be asked %s (%s).", purpose, type(error).__name__)
 
 
 def _will_look(run: "FlowRun", now: datetime) -> bool:
