@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from busytime.alarm_words import Message
 from busytime.errors import ConfigurationError
 from config.settings import Settings
+from tasks.receiver_faults import Fault, FaultFilter, FaultKind, fault_of
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
 
 #: One message to one receiver; less than a claim on a telling lasts.
 DEADLINE_SECONDS = 30.0
+_FAULTS = FaultFilter()
 _SENDER = "sends an alarm"
 
 
@@ -40,12 +42,15 @@ class Receiver:
         """Call it as messages do."""
         return f"receiver {self.position} ({self.kind})"
 
-    def takes(self, message: Message) -> bool:
-        """Send a message, and tell whether it was taken."""
+    def send(self, message: Message) -> Fault | None:
+        """Send a message, and return why it was not taken; ``None`` where it was."""
+        _FAULTS.heard()
         try:
-            return bool(self._service.notify(body=message.body, title=message.title))
-        except Exception:  # noqa: BLE001 -- its words may show the address; whoever reads that it failed knows where to look
-            return False
+            if self._service.notify(body=message.body, title=message.title):
+                return None
+        except Exception as error:  # noqa: BLE001 -- its words may show the address; its type tells enough
+            return fault_of(error) or Fault()
+        return _FAULTS.heard() or Fault()
 
 
 def open_receivers(settings: Settings) -> list[Receiver]:
@@ -60,7 +65,9 @@ def open_receivers(settings: Settings) -> list[Receiver]:
 def _open(position: int, url: str) -> Receiver:
     from apprise import Apprise, AppriseAsset, NotifyFormat, OverflowMode  # noqa: PLC0415 -- slow to import, and seldom used
 
-    logging.getLogger("apprise").disabled = True
+    library = logging.getLogger("apprise")
+    library.setLevel(logging.WARNING)
+    library.addFilter(_FAULTS)
     asset = AppriseAsset(
         app_id="busytime", app_desc="busytime", app_url="", image_url_mask="", image_url_logo="", http_redirects=False
     )
@@ -75,18 +82,18 @@ def _open(position: int, url: str) -> Receiver:
     return Receiver(position, url.partition("://")[0].lower(), service)
 
 
-def send(messages: Mapping[Receiver, Message], seconds: float = DEADLINE_SECONDS) -> dict[Receiver, bool]:
-    """Send to each receiver its message, to all at once, and tell which of them took theirs in time.
+def send(messages: Mapping[Receiver, Message], seconds: float = DEADLINE_SECONDS) -> dict[Receiver, Fault | None]:
+    """Send to each receiver its message, to all at once, and tell why it was not taken; ``None`` where it was, in time.
 
     Args:
         messages: What each is sent.
         seconds: How long they have; who takes longer may yet get it, and counts as not told.
     """
-    taken: dict[Receiver, bool] = {}
+    ended: dict[Receiver, Fault | None] = {}
     _silence_senders()
 
     def send_one(receiver: Receiver, message: Message) -> None:
-        taken[receiver] = receiver.takes(message)
+        ended[receiver] = receiver.send(message)
 
     threads = [threading.Thread(target=send_one, args=it, name=_SENDER, daemon=True) for it in messages.items()]
     deadline = time.monotonic() + seconds
@@ -94,8 +101,8 @@ def send(messages: Mapping[Receiver, Message], seconds: float = DEADLINE_SECONDS
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    in_time = dict(taken)
-    return {receiver: in_time.get(receiver, False) for receiver in messages}
+    in_time = dict(ended)
+    return {receiver: in_time.get(receiver, Fault(FaultKind.NO_ANSWER_IN_TIME)) for receiver in messages}
 
 
 class _Silence(logging.Filter):

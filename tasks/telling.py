@@ -47,7 +47,7 @@ class Told:
     Args:
         alarms: How many alarms stand.
         sent: How many messages were sent.
-        failed: The receivers that took none; they are tried again at a later look.
+        failed: The receivers that took none, and why; they are tried again at a later look.
     """
 
     alarms: int
@@ -71,13 +71,13 @@ def look_and_tell(office: Workspace, receivers: Sequence[Receiver], seconds: flo
     claimed = _claim(office, standing, receivers)
     said = {alarm.subject: alarm for alarm in standing}
     messages = {receiver: compose(told, said, platform.node()) for receiver, told in claimed.items()}
-    taken = send(messages, seconds) if messages else {}
-    sent = [receiver for receiver, took in taken.items() if took]
+    ended = send(messages, seconds) if messages else {}
+    sent = [receiver for receiver, fault in ended.items() if fault is None]
     if sent:
         with office.store.write() as unit:
             for receiver in sent:
                 unit.alarms.note(receiver.position, claimed[receiver], office.clock.now())
-    failed = tuple(str(receiver) for receiver, took in taken.items() if not took)
+    failed = tuple(f"{receiver}: {fault}" for receiver, fault in ended.items() if fault)
     if failed:
         _LOG.warning("Alarms could not be sent to %s; they are tried again in a few minutes.", ", ".join(failed))
     return Told(len(standing), len(sent), failed)

@@ -26,7 +26,7 @@ def test_a_breaker_that_opened_is_told_by_a_run_that_leaves_no_row(home, exchang
     exchange.control("POST", "/password", {"email": exchange.email, "password": "another one that is long"})
     home.harvest().ended(5)
     hook.status = 500
-    away = "alarms that stand: 1; messages sent: 0; nothing reached receiver 1 (json)"
+    away = "alarms that stand: 1; messages sent: 0; nothing reached receiver 1 (json): it answered with HTTP status 500"
     assert watch(home, clock) == ("Completed with failures", away)
     hook.status = 200
     clock.offset = timedelta(minutes=3)

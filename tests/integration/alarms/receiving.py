@@ -19,10 +19,9 @@ class MailServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Mail)
         self.mails, self.refuses = [], False
 
-    def address(self, more=""):
-        return (
-            f"mailto://127.0.0.1:{self.server_address[1]}/?from=busytime@corp.example&to=admin@corp.example&mode=insecure{more}"
-        )
+    def address(self, more="", user=""):
+        where = f"{user}127.0.0.1:{self.server_address[1]}"
+        return f"mailto://{where}/?from=busytime@corp.example&to=admin@corp.example&mode=insecure{more}"
 
 
 class _Mail(socketserver.StreamRequestHandler):
@@ -36,6 +35,10 @@ class _Mail(socketserver.StreamRequestHandler):
             elif verb == "QUIT":
                 self.say("221 bye")
                 return
+            elif verb == "EHLO":
+                self.say("250-loopback\r\n250 AUTH PLAIN")
+            elif verb == "AUTH":
+                self.say("535 nobody knows hunter2")
             elif verb == "RCPT" and self.server.refuses:
                 self.say("550 unknown here")
             else:

@@ -3,6 +3,7 @@
 import logging
 import re
 import socket
+import ssl
 import time
 import tomllib
 from pathlib import Path
@@ -13,8 +14,9 @@ from pydantic import SecretStr
 from busytime.alarm_words import Message
 from busytime.errors import ConfigurationError
 from config.settings import Settings
+from deployments.sandbox import certificates
 from tasks.receivers import open_receivers, send
-from tests.integration.alarms.receiving import text_of
+from tests.integration.alarms.receiving import Webhook, serving, text_of
 
 MESSAGE = Message(
     "busytime: alarm: 1 new", "New:\n\n- Breaker opened: <a@b.example> & :smile: since …\n  Run `busytime password`."
@@ -25,6 +27,10 @@ def receivers(*addresses):
     return open_receivers(Settings(alarm_urls=tuple(map(SecretStr, addresses))))
 
 
+def kinds(sent):
+    return [fault and fault.kind for fault in sent.values()]
+
+
 def closed_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -33,7 +39,7 @@ def closed_port():
 
 def test_a_mail_and_a_webhook_get_title_and_body_as_plain_text(mail, hook):
     taken = send(dict.fromkeys(receivers(mail.address(), hook.address()), MESSAGE))
-    assert {str(it): took for it, took in taken.items()} == {"receiver 1 (mailto)": True, "receiver 2 (json)": True}
+    assert {str(it): fault for it, fault in taken.items()} == {"receiver 1 (mailto)": None, "receiver 2 (json)": None}
     [got] = mail.mails
     assert got["Subject"] == MESSAGE.title
     assert got["To"] == "admin@corp.example"
@@ -46,14 +52,31 @@ def test_one_that_is_away_or_refuses_does_not_keep_it_from_the_others(mail, hook
     away = f"json://127.0.0.1:{closed_port()}"
     mail.refuses = True
     taken = send(dict.fromkeys(receivers(away, mail.address(), hook.address()), MESSAGE))
-    assert list(taken.values()) == [False, False, True]
+    assert kinds(taken) == ["connection_refused", "not_taken", None]
     assert len(hook.bodies) == 1
 
 
 @pytest.mark.parametrize("status", [500, 401, 404])
 def test_a_webhook_that_answers_with_an_error_has_not_taken_it(hook, status):
     hook.status = status
-    assert list(send(dict.fromkeys(receivers(hook.address()), MESSAGE)).values()) == [False]
+    [fault] = send(dict.fromkeys(receivers(hook.address()), MESSAGE)).values()
+    assert (fault.kind, fault.http_status) == ("logon_refused" if status == 401 else "http_status", status)
+
+
+def test_what_is_in_the_way_is_told_apart(mail, tmp_path):
+    certificate = certificates.create(tmp_path, self_signed=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+    with serving(Webhook()) as hook:
+        hook.socket = context.wrap_socket(hook.socket, server_side=True)
+        addresses = (
+            "json://no.such.name.invalid/hunter2",
+            hook.address().replace("json:", "jsons:"),
+            mail.address(user="admin:hunter2@"),
+        )
+        faults = send(dict.fromkeys(receivers(*addresses), MESSAGE))
+    assert kinds(faults) == ["name_not_resolved", "certificate_not_trusted", "logon_refused"]
+    assert not re.search("hunter2|invalid|127", " ".join(f"{fault} {fault.next}" for fault in faults.values()))
 
 
 def test_one_that_never_answers_holds_nobody_up_beyond_the_deadline(hook, mail):
@@ -61,7 +84,7 @@ def test_one_that_never_answers_holds_nobody_up_beyond_the_deadline(hook, mail):
     began = time.monotonic()
     taken = send(dict.fromkeys(receivers(hook.address(), mail.address()), MESSAGE), seconds=1)
     assert time.monotonic() - began < 3
-    assert list(taken.values()) == [False, True]
+    assert kinds(taken) == ["no_answer_in_time", None]
 
 
 @pytest.mark.parametrize("bad", ["hunter2", "nonsense://hunter2", "json://", "mailto://hunter2", ""])

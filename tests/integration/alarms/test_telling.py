@@ -124,7 +124,7 @@ def test_a_receiver_that_was_away_is_told_later_and_once(office, connect, hook, 
     connect()
     set_breaker(office, Breaker.OPEN)
     hook.status = 500
-    assert look(office).failed == ("receiver 1 (json)",)
+    assert look(office).failed == ("receiver 1 (json): it answered with HTTP status 500",)
     hook.status = 200
     assert look(office).sent == 0, "not yet"
     clock.go(minutes=2)

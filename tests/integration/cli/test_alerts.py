@@ -36,7 +36,7 @@ def test_one_that_did_not_take_it_is_named(alerts_test, mail, hook):
     hook.status = 500
     status, out, _ = alerts_test(mail.address(), hook.address())
     assert status == 3
-    assert "receiver 1 (mailto): sent\nreceiver 2 (json): not sent. Check its address" in out
+    assert "receiver 1 (mailto): sent\nreceiver 2 (json): not sent: it answered with HTTP status 500. Check the path" in out
 
 
 def test_as_json(alerts_test, mail, hook):
@@ -44,7 +44,10 @@ def test_as_json(alerts_test, mail, hook):
     hook.status = 500
     status, out, _ = alerts_test(mail.address(), hook.address(), options=["--json"])
     assert status == 1
-    told = [{"position": 1, "kind": "mailto", "sent": False}, {"position": 2, "kind": "json", "sent": False}]
+    told = [
+        {"position": 1, "kind": "mailto", "sent": False, "fault": "not_taken", "http_status": None},
+        {"position": 2, "kind": "json", "sent": False, "fault": "http_status", "http_status": 500},
+    ]
     assert json.loads(out) == {"receivers": told}
 
 
