@@ -39,7 +39,7 @@ def harvest_busy_time(options: HarvestOptions = _DEFAULT) -> State[HarvestOutcom
         return final_state(HarvestOutcome(None, RunStatus.SKIPPED, message=OVERTAKEN))
     run = open_run("harvest_busy_time", options.trigger, window, scope=scope)
     if not run.locks:
-        return final_state(HarvestOutcome(run.run_id, RunStatus.SKIPPED))
+        return named_state(RunStatus.SKIPPED, "another harvest is at work", HarvestOutcome(run.run_id, RunStatus.SKIPPED))
     with closed_on_error(run):
         good, fates = log_on(run, run.locks)
         given = give_shards(run, list_shards(good, scope), window, scope, options)

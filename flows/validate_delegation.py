@@ -40,7 +40,7 @@ def validate_delegation(options: ValidateOptions = _DEFAULT) -> State[Validation
         return final_state(ValidationOutcome(None, RunStatus.COMPLETED, message="nothing is asked for"))
     run = open_run("validate_delegation", options.trigger, scope=scope)
     if not run.locks:
-        return final_state(ValidationOutcome(run.run_id, RunStatus.SKIPPED))
+        return named_state(RunStatus.SKIPPED, "another validation is at work", ValidationOutcome(run.run_id, RunStatus.SKIPPED))
     with closed_on_error(run):
         take_validation_requests(run, scope)
         good, fates = log_on(run, run.locks)

@@ -92,6 +92,7 @@ def test_a_second_harvest_at_the_same_time_is_skipped_and_changes_nothing(home):
             with home.inside():
                 workspace().store.release_lock(lock, holder)
     assert (state.type.value, state.name) == ("COMPLETED", "Skipped")
+    assert state.message == "another harvest is at work"
     assert home.query("SELECT * FROM busy_intervals") == []
     assert home.run_statuses() == ["running", "skipped"]
 
