@@ -34,6 +34,18 @@ OVERTAKEN = "a later run was here first; nothing is to be done"
 _AHEAD = 32
 
 
+class EndState(State[T]):
+    """A final state whose name and message tell all, and whose result is the outcome, however the run ended.
+
+    Prefect's engine asks each state for its result. That of a failed one it would raise, with a traceback in the run's log
+    and the whole outcome in its words, addresses among them.
+    """
+
+    def result(self, *_: object, **__: object) -> T | Exception:  # type: ignore[override]  # the same with and without raising
+        """Return the outcome, or the error of ours that stands for it; raise neither."""
+        return super().result(raise_on_failure=False)
+
+
 class Part(Protocol):
     """What a step works on: something of one connection."""
 
@@ -51,7 +63,8 @@ def telling_why(body: Callable[P, State[T]]) -> Callable[P, State[T]]:
             return body(*args, **kwargs)
         except BusyTimeError as error:
             refused = isinstance(error, ConfigurationError) or error.reason in LOGON_REASONS
-            return Failed(name="Refused" if refused else "Failed", message=with_section(str(error), error.reason), data=error)
+            name = "Refused" if refused else "Failed"
+            return Failed(EndState, name=name, message=with_section(str(error), error.reason), data=error)
 
     return told
 
@@ -106,4 +119,4 @@ def named_state(status: RunStatus, message: str, outcome: T) -> State[T]:
     """Return a final state with the run's status as its name, so that Prefect's page tells what came out."""
     name = status.replace("_", " ").capitalize()
     kind = Failed if status in {RunStatus.FAILED, RunStatus.REFUSED} else Completed
-    return kind(name=name, message=message, data=outcome)
+    return kind(EndState, name=name, message=message, data=outcome)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 import pytest
 
-from busytime.errors import NoConnectionError
+from busytime.errors import ConfigurationError, NoConnectionError
 from busytime.model import RunStatus
+from flows.options import DiscoverOptions
 from tests.flows.harness import book, eventually, usual_window
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,6 +106,22 @@ def test_a_refused_log_on_is_a_failed_run_that_says_what_to_do(home, exchange):
     assert (state.type.value, state.name) == ("FAILED", "Refused")
     assert "refused the log-on" in state.message
     assert run_flow(home).message.count("nothing is sent") == 1
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_worker_logs_no_traceback_of_a_run_that_is_refused(home, exchange, caplog):
+    exchange.control("POST", "/password", {"email": exchange.email, "password": "another one by the admin"})
+    with home.inside():
+        from prefect.flow_engine import run_flow as as_a_worker
+
+        from flows.discover_calendars import discover_calendars
+        from flows.harvest_busy_time import harvest_busy_time
+
+        assert as_a_worker(harvest_busy_time, error_logger=logging.getLogger()).status is RunStatus.REFUSED
+        nobody = {"options": DiscoverOptions(owners=("nobody@corp.example",))}
+        error = as_a_worker(discover_calendars, parameters=nobody, error_logger=logging.getLogger())
+    assert isinstance(error, ConfigurationError)
+    assert [line.getMessage() for line in caplog.records if line.exc_info] == []
 
 
 @pytest.mark.usefixtures("owner")

@@ -34,7 +34,8 @@ class Service:
         self._api = f"http://127.0.0.1:{port}/api"
 
     def ask(self, path, **body):
-        request = urllib.request.Request(f"{self._api}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310 -- our own
+        data = json.dumps(body).encode() if body else None
+        request = urllib.request.Request(f"{self._api}/{path}", data, {"Content-Type": "application/json"})  # noqa: S310 -- our own
         with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 -- our own
             return json.load(answer)
 
@@ -42,6 +43,28 @@ class Service:
         """Count the runs of a deployment that an automation began."""
         runs = self.ask("flow_runs/filter", deployments={"name": {"any_": [deployment]}})
         return sum((run["created_by"] or {}).get("type") == "AUTOMATION" for run in runs)
+
+    def begin(self, deployment):
+        """Start a run of a deployment as a person does on the page, and return its id."""
+        found = self.ask(f"deployments/name/{deployment}")
+        return self.ask(f"deployments/{found['id']}/create_flow_run", parameters={}, state={"type": "SCHEDULED"})["id"]
+
+    def state(self, run):
+        return self.ask(f"flow_runs/{run}")["state"]
+
+    def log(self, run):
+        """Return what a run logged."""
+        return [line["message"] for line in self.ask("logs/filter", logs={"flow_run_id": {"any_": [run]}})]
+
+
+def refused_run(service, email):
+    """Let the worker make a run that is refused, check its state, and return its id."""
+    run = service.begin("harvest_busy_time/harvest")
+    eventually(lambda: service.state(run)["type"] in {"FAILED", "COMPLETED", "CRASHED"}, "the refused run ends")
+    ended = service.state(run)
+    assert (ended["type"], ended["name"]) == ("FAILED", "Refused")
+    assert f"`busytime password {email}`" in ended["message"]
+    return run
 
 
 @pytest.fixture
@@ -90,8 +113,12 @@ def test_what_happens_wakes_its_flow(home, exchange, service, hook, tell):
     wakes("push", take_booking)
     wakes("watch", change_password)
     eventually(lambda: hook.bodies, "the alarm is told")
+    refused = refused_run(service, exchange.email)
     wakes("resync", renew)
     eventually(lambda: len(hook.bodies) > 1, "its end is told")
     assert [body["title"] for body in hook.bodies] == [
         f"busytime: {how}: Breaker opened, {exchange.email}" for how in ("new", "over")
     ]
+    # By now it has sent all that it logged.
+    assert any(service.state(refused)["message"] in line for line in service.log(refused))
+    assert not any("Traceback" in line or "HarvestOutcome(" in line for line in service.log(refused))
