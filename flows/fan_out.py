@@ -10,6 +10,8 @@ from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.utilities import callables
+from pydantic import ConfigDict
 
 from busytime.diagnoses import with_section
 from busytime.errors import BusyTimeError, ConfigurationError, FatalError
@@ -32,6 +34,20 @@ OVERTAKEN = "a later run was here first; nothing is to be done"
 
 #: So many parts are begun before the first of them has ended: enough for all threads, and few enough to stop soon.
 _AHEAD = 32
+
+
+class OnlyOptions(callables.ParameterSchema):
+    """What a deployment takes: a flow's options, and nothing beside them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def __init__(self, **schema: Any) -> None:
+        """Say so in what Prefect makes of a flow's signature."""
+        super().__init__(**schema, additionalProperties=False)
+
+
+# Prefect's own schema has no word for it. Its server would take what no flow knows, and the run crash before it could say why.
+callables.ParameterSchema = OnlyOptions  # type: ignore[misc]
 
 
 class EndState(State[T]):

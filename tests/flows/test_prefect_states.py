@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from busytime.errors import ConfigurationError, NoConnectionError
 from busytime.model import RunStatus
@@ -15,6 +16,7 @@ from tests.flows.harness import book, eventually, usual_window
 
 ROOT = Path(__file__).resolve().parents[2]
 READING = "GetUserAvailability"
+DEPLOYMENTS = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
 
 
 def run_flow(home):
@@ -60,6 +62,19 @@ def test_the_entry_point_imports_by_its_path_without_a_placeholder(prefect_api):
 
     flow = load_flow_from_entrypoint(f"{ROOT / 'flows/harvest_busy_time.py'}:harvest_busy_time", use_placeholder_flow=False)
     assert flow.name == "harvest_busy_time"
+
+
+@pytest.mark.parametrize("entry", sorted({it["entrypoint"] for it in DEPLOYMENTS}))
+def test_a_deployment_takes_nothing_beside_the_options_of_its_flow(prefect_api, entry):  # noqa: ARG001 -- Prefect needs its settings
+    from prefect.flows import load_flow_from_entrypoint
+    from prefect.utilities.callables import parameter_schema
+    from prefect.utilities.schema_tools import is_valid_schema, validate
+
+    schema = parameter_schema(load_flow_from_entrypoint(f"{ROOT / entry}")).model_dump(exclude_unset=True)
+    is_valid_schema(schema)
+    assert validate({"options": {"trigger": "schedule"}}, schema) == validate({}, schema) == []
+    [fault] = validate({"options": {}, "extra": {}}, schema)
+    assert "'extra' was unexpected" in fault.message
 
 
 @pytest.mark.usefixtures("owner")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import UTC, datetime
+from http import HTTPStatus
 from importlib import import_module
+from urllib.error import HTTPError
 
 import pytest
 import yaml
@@ -94,6 +97,18 @@ def test_what_is_deployed_twice_is_there_once(server):
     before = seen()
     deploy(server.url)
     assert seen() == before
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_what_no_flow_knows_is_refused_and_makes_no_run(server, name):
+    found = deployments(server)[name]
+    assert found["enforce_parameter_schema"]
+    wrong = {"parameters": {"options": {}, "extra": {}}, "state": {"type": "SCHEDULED"}}
+    with pytest.raises(HTTPError) as refused:
+        server.call("POST", f"/deployments/{found['id']}/create_flow_run", wrong)
+    assert refused.value.code == HTTPStatus.CONFLICT
+    assert "'extra' was unexpected" in json.load(refused.value)["detail"]
+    assert runs_of(server, name) == []
 
 
 def test_a_deployment_removed_with_its_automation_left_over_does_no_harm(server):

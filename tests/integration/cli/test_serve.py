@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 from contextlib import ExitStack
+from urllib.error import HTTPError
 
 import psutil
 import pytest
@@ -65,6 +66,12 @@ def is_alive(figures):
         return False
 
 
+def deployment(page, name):
+    """Return the id of a deployment."""
+    [found] = ask(page, "deployments/filter", deployments={"name": {"any_": [name]}})
+    return found["id"]
+
+
 @pytest.mark.processes
 def test_a_service_harvests_at_once_tells_who_watches_is_alone_and_leaves_nothing(home):
     home.connect().ended(0)
@@ -96,6 +103,9 @@ def test_a_service_harvests_at_once_tells_who_watches_is_alone_and_leaves_nothin
         by_hand = home.run("harvest", "--json").ended(0).json["run_id"]
         [(flow_run,)] = home.query("SELECT prefect_flow_run_id FROM runs WHERE id = :id", id=by_hand)
         assert fetch(f"http://127.0.0.1:{page}/api/flow_runs/{flow_run}")[0] == 200, "it used the server that serves its home"
+
+        with pytest.raises(HTTPError, match="Conflict"):  # what no flow knows would crash a run
+            ask(page, f"deployments/{deployment(page, 'harvest')}/create_flow_run", parameters={"options": {}, "extra": {}})
 
         with serving(second_machine(home, page)) as (joined, _, more_figures):
             assert f"http://127.0.0.1:{page}" in said_first(joined)
