@@ -35,6 +35,8 @@ QUIET_SETTINGS = {
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    # Two weeks: what the page shows is for looking into what went wrong lately; the history is in our own tables.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "1209600",
 }
 _SERVER_ONLY = {
     "PREFECT_UI_ENABLED": "false",

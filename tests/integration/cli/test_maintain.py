@@ -159,4 +159,7 @@ def test_prefect_is_told_to_remove_its_old_runs_by_a_setting_that_it_knows():
     from prefect.settings.models.server.services import ServerServicesDBVacuumSettings
 
     told = QUIET_SETTINGS["PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED"]
-    assert ServerServicesDBVacuumSettings(enabled=told).enabled_vacuum_types == {"events", "flow_runs", "orphans"}
+    age = QUIET_SETTINGS["PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD"]
+    settings = ServerServicesDBVacuumSettings(enabled=told, retention_period=age)
+    assert settings.enabled_vacuum_types == {"events", "flow_runs", "orphans"}
+    assert settings.retention_period == timedelta(days=14)
