@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import urllib.error
+import urllib.request
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.proofs.machines import Machine, PrefectServer, answers, start_process
 from tests.sandbox_fixture import running_sandbox
 
 SERVICES = yaml.safe_load((ROOT / "deployments" / "compose.yaml").read_text(encoding="utf-8"))["services"]
-PROGRAMS = {"busytime": "deployments.cli.main", "prefect": "prefect"}
+PROGRAMS = {"busytime": ["-m", "deployments.cli.main"], "python": []}
 LOG_ON = "busytime:a password of the page"
 PROFILE = """active = "busytime"
 [profiles.busytime]
@@ -64,7 +65,7 @@ class Site:
         more = ["--metrics-port", str(self.figures[name])] if words == ["serve"] else []
         directory = self.directory / name
         directory.mkdir()
-        return start_process([sys.executable, "-m", PROGRAMS[program], *words, *more], directory, self.environment(name))
+        return start_process([sys.executable, *PROGRAMS[program], *words, *more], directory, self.environment(name))
 
     def is_ready(self, name):
         return answers(f"http://127.0.0.1:{self.figures[name]}/readyz")
@@ -85,6 +86,8 @@ def test_the_services_work_together_and_outlive_one_of_their_workers(site, tell,
         eventually(lambda: answers(f"{server.url}/health"), "Prefect's server answers", 120)
         with pytest.raises(urllib.error.HTTPError, match="401"):
             PrefectServer(server.url, server.process).call("POST", "/deployments/filter", {})
+        with urllib.request.urlopen(f"http://127.0.0.1:{site.page}/", timeout=30) as page:
+            assert "default-src 'self'" in page.headers["Content-Security-Policy"], "the page asks nobody outside"
 
         workers = {name: services.enter_context(site.start(name)) for name in ("worker-1", "worker-2")}
         eventually(lambda: all(map(site.is_ready, workers)), "both workers are ready", 240)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -19,7 +21,9 @@ from prefect.settings.legacy import _get_valid_setting_names
 from busytime.vault import MasterKey
 from config.keys import read_key_file
 from config.settings import Settings
+from deployments import guarded_server
 from deployments.cli.main import app
+from deployments.prefect_server import QUIET_SETTINGS
 
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOYMENTS = ROOT / "deployments"
@@ -124,19 +128,30 @@ def test_every_variable_is_a_setting():
 
 def test_leases_are_kept_where_a_restart_finds_them():
     environment = SERVICES["server"]["environment"]
-    __import__(environment["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"])
+    __import__(QUIET_SETTINGS["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"])
     assert f"prefect:{environment['PREFECT_HOME']}" in SERVICES["server"]["volumes"]
+    assert environment.keys() & QUIET_SETTINGS.keys() == set(), "the server's own settings are said once"
 
 
 def test_every_command_is_there():
-    # Prefect's own is run by tests/proofs/test_topology.py, with all the others.
-    assert SERVICES["server"]["command"] == ["prefect", "server", "start"]
+    # The server's is run by tests/proofs/test_topology.py, with all the others.
+    assert SERVICES["server"]["command"] == ["python", "-m", guarded_server.__name__]
     for name in ("migrate", "worker-1", "worker-2"):
         program, *words = SERVICES[name]["command"]
         assert program == "busytime"
         command = typer.main.get_command(app)
         for word in words:
             command = command.commands[word]
+
+
+def test_the_server_does_not_start_without_a_log_on(tmp_path):
+    said = {name: value for name, value in os.environ.items() if not name.startswith(("BUSYTIME_", "PREFECT_"))}
+    said |= {"BUSYTIME_HOME": str(tmp_path), "PREFECT_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, *SERVICES["server"]["command"][1:]]
+    ended = subprocess.run(command, cwd=tmp_path, env=said, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2, ended.stderr
+    assert "PREFECT_SERVER_API_AUTH_STRING; docs/operations.md" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_every_health_check_asks_what_is_served():
