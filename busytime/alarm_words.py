@@ -109,12 +109,12 @@ def run_missing(flow: str, missing: str, since: datetime) -> Alarm:
         missing: What is missing, as the begin of a sentence.
         since: For how long at least.
     """
-    return Alarm(Subject(AlarmKind.RUN_MISSING, flow=flow), f"{missing} since {_clock(since)}. {_help(flow)}")
+    return Alarm(Subject(AlarmKind.RUN_MISSING, flow=flow), f"{missing} since {clock_text(since)}. {_help(flow)}")
 
 
 def run_silent(flow: str, run_id: int, started_at: datetime) -> Alarm:
     """Return the alarm of a run that should be at work, and of which nothing is left."""
-    text = f"Run {run_id}, of {_clock(started_at)}, shows no sign of life; the next one closes it. {_help(flow)}"
+    text = f"Run {run_id}, of {clock_text(started_at)}, shows no sign of life; the next one closes it. {_help(flow)}"
     return Alarm(Subject(AlarmKind.RUN_MISSING, flow=flow), text)
 
 
@@ -171,13 +171,14 @@ def _part(head: str, lines: Sequence[str]) -> Iterator[str]:
 def _stands(alarm: StoredAlarm, standing: Mapping[Subject, Alarm]) -> str:
     title = TITLES[alarm.subject.kind]
     said = standing[alarm.subject].text
-    return f'- {title}: {alarm.about}, since {_clock(alarm.opened_at)}.\n  {said}\n  See docs/operations.md, "{title}".'
+    return f'- {title}: {alarm.about}, since {clock_text(alarm.opened_at)}.\n  {said}\n  See docs/operations.md, "{title}".'
 
 
 def _over(alarm: StoredAlarm) -> str:
-    since = f", over since {_clock(alarm.over_at)}" if alarm.over_at else ""
-    return f"- {TITLES[alarm.subject.kind]}: {alarm.about}, since {_clock(alarm.opened_at)}{since}. Nothing is to be done."
+    since = f", over since {clock_text(alarm.over_at)}" if alarm.over_at else ""
+    return f"- {TITLES[alarm.subject.kind]}: {alarm.about}, since {clock_text(alarm.opened_at)}{since}. Nothing is to be done."
 
 
-def _clock(instant: datetime) -> str:
+def clock_text(instant: datetime) -> str:
+    """Return an instant as a person reads it."""
     return f"{instant:%Y-%m-%d %H:%M} UTC"

@@ -87,6 +87,7 @@ class StoredAlarm:
         over_at: Since when it is over; ``None`` while it stands.
         returns: How often it came back.
         count: How many things were concerned when it last stood.
+        told_at: When a receiver was last told of it; ``None`` where none was.
     """
 
     id: int
@@ -96,6 +97,7 @@ class StoredAlarm:
     over_at: datetime | None = None
     returns: int = 0
     count: int = 1
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,9 @@ No secret, no detail of an appointment, no title or guest of a booking. What cam
 from collections.abc import Iterable, Sequence
 
 from busytime.advice import owner_sentence
+from busytime.alarm_words import TITLES, clock_text
+from busytime.alarms import StoredAlarm
+from busytime.counting import several
 from busytime.cures import about_not_followed, about_refused, cure_of, steps_after_push
 from busytime.diagnoses import with_section
 from busytime.discovering import SightingState
@@ -21,6 +24,7 @@ from busytime.resyncing import ResyncOutcome
 from tasks.artifacts import show
 from tasks.grants import grants_of
 from tasks.push import ForeseenPush
+from tasks.telling import Told
 
 #: So many rows a person looks through; what is left is told by a command.
 MOST_ROWS = 100
@@ -94,6 +98,25 @@ def show_maintenance(outcome: MaintenanceOutcome, said: str) -> None:
     """Show what went; nothing where nothing was old enough."""
     if any(outcome.counts.values()):
         _show("maintain", said, [_whole(said), _run(outcome.run_id)])
+
+
+def show_watch(told: Told, said: str) -> None:
+    """Show which alarms stand, when they were told and to whom they could not be, and which are over; nothing where none is."""
+    if not (told.standing or told.over):
+        return
+    rows = [(*_alarm(it.alarm), prose(it.text), _told(it.alarm)) for it in told.standing]
+    over = [(*_alarm(it), clock_text(it.over_at) if it.over_at else "") for it in told.over]
+    stand = _listed(("Alarm", "About", "Since", "What to do", "Told"), rows, "busytime status")
+    ended = _listed(("Over", "About", "Since", "Over since"), over, "busytime status")
+    _show("watch", f"{several(len(rows), 'alarm')} open, {len(over)} over", [_whole(said), *stand, *ended])
+
+
+def _alarm(it: StoredAlarm) -> tuple[str, str, str]:
+    return TITLES[it.subject.kind], code(it.about), clock_text(it.opened_at)
+
+
+def _told(it: StoredAlarm) -> str:
+    return clock_text(it.told_at) if it.told_at else "nobody yet"
 
 
 def _show(key: str, description: str, parts: Iterable[str]) -> None:

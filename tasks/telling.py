@@ -5,7 +5,7 @@ So a service can look even when Prefect is broken, which is what a missing run m
 
 import logging
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ from busytime.alarm_words import (
     run_missing,
     run_silent,
 )
-from busytime.alarms import Alarm, News, news, settle
+from busytime.alarms import Alarm, News, StoredAlarm, Subject, Word, news, settle
 from busytime.model import Breaker
 from busytime.probing import stopped_message
 from busytime.store.unit_of_work import UnitOfWork
@@ -41,16 +41,31 @@ _SILENT_AFTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """An alarm that stands.
+
+    Args:
+        alarm: As it is written down.
+        text: What is wrong and what to do next.
+    """
+
+    alarm: StoredAlarm
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """What a look came to.
 
     Args:
-        alarms: How many alarms stand.
+        standing: The alarms that stand, the oldest first.
+        over: Those whose end was now to be told.
         sent: How many messages were sent.
         failed: The receivers that took none, and why; they are tried again at a later look.
     """
 
-    alarms: int
+    standing: tuple[Standing, ...] = ()
+    over: tuple[StoredAlarm, ...] = ()
     sent: int = 0
     failed: tuple[str, ...] = ()
 
@@ -67,20 +82,18 @@ def look_and_tell(office: Workspace, receivers: Sequence[Receiver], seconds: flo
         standing = tuple(gather(office, unit))
         known = unit.alarms.current(office.clock.now(), len(receivers))
     if not standing and not known:
-        return Told(0)
+        return Told()
     claimed = _claim(office, standing, receivers)
     said = {alarm.subject: alarm for alarm in standing}
     messages = {receiver: compose(told, said, platform.node()) for receiver, told in claimed.items()}
     ended = send(messages, seconds) if messages else {}
-    sent = [receiver for receiver, fault in ended.items() if fault is None]
-    if sent:
-        with office.store.write() as unit:
-            for receiver in sent:
-                unit.alarms.note(receiver.position, claimed[receiver], office.clock.now())
+    sent = {receiver: claimed[receiver] for receiver, fault in ended.items() if fault is None}
+    _note(office, sent)
     failed = tuple(f"{receiver}: {fault}" for receiver, fault in ended.items() if fault)
     if failed:
         _LOG.warning("Alarms could not be sent to %s; they are tried again in a few minutes.", ", ".join(failed))
-    return Told(len(standing), len(sent), failed)
+    over = {it.alarm.id: it.alarm for found in claimed.values() for it in found if it.word is Word.OVER}
+    return Told(_standing(office, said, len(receivers)), tuple(over.values()), len(sent), failed)
 
 
 def _claim(office: Workspace, standing: Sequence[Alarm], receivers: Sequence[Receiver]) -> dict[Receiver, list[News]]:
@@ -97,6 +110,19 @@ def _claim(office: Workspace, standing: Sequence[Alarm], receivers: Sequence[Rec
                 unit.alarms.claim(receiver.position, found, now)
                 claimed[receiver] = found
     return claimed
+
+
+def _note(office: Workspace, sent: Mapping[Receiver, Sequence[News]]) -> None:
+    if sent:
+        with office.store.write() as unit:
+            for receiver, found in sent.items():
+                unit.alarms.note(receiver.position, found, office.clock.now())
+
+
+def _standing(office: Workspace, said: Mapping[Subject, Alarm], receivers: int) -> tuple[Standing, ...]:
+    with office.store.read() as unit:
+        stored = unit.alarms.current(office.clock.now(), receivers)
+    return tuple(Standing(it, said[it.subject].text) for it in stored if it.over_at is None and it.subject in said)
 
 
 def gather(office: Workspace, unit: UnitOfWork) -> Iterator[Alarm]:

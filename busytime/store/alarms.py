@@ -92,7 +92,8 @@ class AlarmRepository:
 
 def _stored(row: Row[Any]) -> StoredAlarm:
     subject = Subject(AlarmKind(row.kind), row.connection_id, row.flow)
-    return StoredAlarm(row.id, subject, row.address or row.flow, row.opened_at, row.over_at, row.returns, row.concerned)
+    about = row.address or row.flow
+    return StoredAlarm(row.id, subject, about, row.opened_at, row.over_at, row.returns, row.concerned, row.told_at)
 
 
 def _telling(row: Row[Any]) -> Telling:
