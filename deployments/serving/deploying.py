@@ -132,15 +132,18 @@ def _has_pool() -> bool:
 
 
 def _prefect(log: Path, *arguments: str) -> None:
+    """Run a command of Prefect's; what it prints is kept if it fails, and else would tell to start a worker by hand."""
     with log_file(log) as output:
-        status = subprocess.run(  # noqa: S603 -- this very interpreter
+        ended = subprocess.run(  # noqa: S603 -- this very interpreter
             [sys.executable, "-m", "prefect", *arguments],
             cwd=ROOT,
             env=os.environ | {"BUSYTIME_ROOT": str(ROOT)},
             stdin=subprocess.DEVNULL,
-            stdout=output,
+            stdout=subprocess.PIPE,
             stderr=output,
             check=False,
-        ).returncode
-    if status:
+        )
+        if ended.returncode:
+            output.write(ended.stdout)
+    if ended.returncode:
         raise DeployError(f"Prefect could not make the deployments (`prefect {arguments[0]}`): see {log}.")

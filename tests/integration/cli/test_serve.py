@@ -46,6 +46,7 @@ def assert_json_lines(home, printed):
     lines = [json.loads(line) for line in [*printed.splitlines(), *(line for log in logs.values() for line in log)]]
     assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
     assert not any("corp.example" in line["message"] for line in lines)
+    assert not any("prefect worker start" in line["message"] for line in lines), "it has started one itself"
     assert not any("telemetry" in line["logger"] for line in lines), "it speaks with nobody but itself"
     assert (home.path / "prefect" / "prefect.db").exists()
     [(run_id, flow_run)] = home.query(
