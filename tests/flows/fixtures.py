@@ -20,8 +20,10 @@ _numbers = itertools.count(1)
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run one Prefect server for all; a second directory's fixture finds it in the environment and uses it as it is."""
     with prefect_server(tmp_path_factory.mktemp("prefect")) as url:
+        from prefect.logging.configuration import setup_logging
         from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+        setup_logging()  # else the first run does, and takes away what a test of it listens with
         # Whatever was imported before, and without the second that each run's heartbeat costs.
         with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             yield url
