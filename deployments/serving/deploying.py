@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -96,16 +98,39 @@ def deploy(settings: Settings, log: Path) -> None:
         DeployError: Prefect refused them.
     """
     file = settings.home / "prefect" / "prefect.yaml"
-    file.write_text(yaml.safe_dump(described(settings), sort_keys=False), encoding="utf-8")
+    said = described(settings)
+    file.write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")
     from httpx import HTTPError  # noqa: PLC0415 -- comes with Prefect
 
     try:
         _make_pool(log)
         _prefect(log, "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+        _remove_doubles({name for it in said["deployments"] for name in _automations(it)})
     except HTTPError as error:
         raise DeployError(
             f"Prefect's server did not take the deployments ({type(error).__name__}): see {log.with_name('server.log')}."
         ) from None
+
+
+def _automations(deployment: Mapping[str, Any]) -> list[str]:
+    """Return how Prefect calls the automations that it makes of a deployment's triggers."""
+    return [f"{deployment['name']}__automation_{number}" for number, _ in enumerate(deployment.get("triggers", ()), start=1)]
+
+
+def _remove_doubles(names: Collection[str]) -> None:
+    """Leave one of the automations of a name: two machines that deploy at once take the old one away, and make two."""
+    from prefect.client.orchestration import get_client  # noqa: PLC0415 -- its settings are read when it is imported
+    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415 -- as above
+
+    seen: set[str] = set()
+    with get_client(sync_client=True) as client:
+        # In an order that all machines have in common, so that they leave the same one.
+        for automation in sorted(client.read_automations(), key=lambda it: it.id):
+            if automation.name in seen:
+                with suppress(ObjectNotFound):
+                    client.delete_automation(automation.id)
+            elif automation.name in names:
+                seen.add(automation.name)
 
 
 def _make_pool(log: Path) -> None:

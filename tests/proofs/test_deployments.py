@@ -12,6 +12,7 @@ from urllib.error import HTTPError
 import pytest
 import yaml
 
+from config.settings import load_settings
 from deployments.serving.deploying import ROOT
 from flows.options import Options
 from tests.flows.harness import eventually
@@ -97,6 +98,26 @@ def test_what_is_deployed_twice_is_there_once(server):
     before = seen()
     deploy(server.url)
     assert seen() == before
+
+
+def test_automations_that_two_machines_made_at_once_are_made_one(server, tmp_path, monkeypatch):
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from deployments.serving.deploying import deploy as serve_deployments
+
+    before = sorted(it["name"] for it in automations(server))
+    twice = [{key: it[key] for key in ("name", "description", "trigger", "actions")} for it in automations(server)]
+    theirs = twice[0] | {"name": "theirs"}
+    for automation in [*twice, theirs, theirs]:
+        server.call("POST", "/automations/", automation)
+    (tmp_path / "prefect").mkdir()
+    monkeypatch.setenv("PREFECT_API_URL", server.url)
+    with temporary_settings({PREFECT_API_URL: server.url}):
+        serve_deployments(load_settings(home=tmp_path), tmp_path / "deploy.log")
+    assert sorted(it["name"] for it in automations(server)) == sorted([*before, "theirs", "theirs"])
+    for automation in automations(server):
+        if automation["name"] == "theirs":
+            server.call("DELETE", f"/automations/{automation['id']}")
 
 
 @pytest.mark.parametrize("name", DESCRIBED)
