@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -126,10 +126,12 @@ class Settings(BaseSettings):
     @field_validator("schedule_time_zone")
     @classmethod
     def _check_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        try:
+            # Not by the list of all names: to make it, every file of the time zones is opened, at every command.
+            return ZoneInfo(value).key
+        except (ValueError, LookupError, OSError):
             msg = "no IANA name of a time zone, like Europe/Berlin"
-            raise ValueError(msg)
-        return value
+            raise ValueError(msg) from None
 
     @field_validator("home", "key_file")
     @classmethod

@@ -78,6 +78,11 @@ def test_an_argument_wins_over_the_environment(monkeypatch):
         ("basic_in_flight", "0"),
         ("busy_statuses", '["lazy-bones"]'),
         ("busy_statuses", "lazy-bones"),
+        ("schedule_time_zone", "Europe/lazy"),
+        ("schedule_time_zone", "Europe"),
+        ("schedule_time_zone", "../lazy"),
+        ("schedule_time_zone", "/lazy"),
+        ("schedule_time_zone", ""),
     ],
 )
 def test_a_wrong_value_in_the_environment_is_named_and_not_shown(monkeypatch, name, value):
