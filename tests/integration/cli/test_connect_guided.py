@@ -240,6 +240,7 @@ def test_a_certificate_that_is_not_trusted_names_its_authority_and_the_option(ex
     sit("--ews-url", exchange.ews_url).expect("Password of").type(exchange.password).ended(0)
 
 
+@pytest.mark.long
 def test_an_application_logs_on_with_a_token(home, exchange, sit, sent):
     exchange.control("POST", "/limits", {"auth": ["bearer"]})
     known = exchange.control("POST", "/application", {})

@@ -67,6 +67,7 @@ def assert_whole(home: Home) -> None:
 
 @pytest.mark.parametrize("moment", ["holding_the_lock", "first_batch_committed", "half_done"])
 @pytest.mark.long(moment="holding_the_lock")
+@pytest.mark.long(moment="first_batch_committed")
 def test_a_killed_harvest_is_completed_by_the_next_one_and_noted_as_crashed(slow, moment):
     process = slow.start("harvest")
     eventually(lambda: reached(slow, moment), moment)
@@ -78,6 +79,7 @@ def test_a_killed_harvest_is_completed_by_the_next_one_and_noted_as_crashed(slow
     assert slow.run_statuses() == ["crashed", "completed", "completed"]
 
 
+@pytest.mark.long
 def test_a_killed_harvest_leaves_no_server_of_its_own_behind(slow):
     slow.prefect_api, shared = None, slow.prefect_api
     process = slow.start("harvest")

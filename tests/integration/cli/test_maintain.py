@@ -133,6 +133,7 @@ def said(home: Home, tag: str) -> list[dict[str, int]]:
 
 
 @pytest.mark.processes
+@pytest.mark.long
 def test_killed_in_its_midst_it_is_ended_by_the_next_and_harvests_go_on_beside_it(laden):
     home = laden
     old = f"valid_to < '{LONG_AGO + timedelta(days=1)}'"

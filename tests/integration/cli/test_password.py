@@ -191,6 +191,7 @@ def test_what_a_killed_command_stored_is_caught_up_by_the_next_flow(stopped, mom
         assert resync_connection(return_state=True).message == "nothing is asked for"
 
 
+@pytest.mark.long
 def test_the_same_new_password_given_twice_at_once_is_one_version_and_both_say_what_is_so(stopped):
     home = stopped.home
     args = ("password", home.exchange.email, "--password-stdin", "--json")

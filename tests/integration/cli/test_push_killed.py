@@ -52,6 +52,7 @@ def test_a_push_that_is_stopped_ends_soon_and_the_next_one_goes_on(load, sent, s
     assert load.home.run_statuses()[0] in {"failed", "crashed"}
 
 
+@pytest.mark.long
 def test_two_pushes_at_once_enter_each_booking_once(load):
     ground = begin(load, seed=1)
 

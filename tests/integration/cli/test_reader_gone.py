@@ -12,12 +12,16 @@ FREE = ("free", "--page", "talk", "--from", "2026-12-01", "--to", "2026-12-02", 
 LISTINGS = [("status",), ("roster", "list"), ("bookings", "list"), FREE]
 
 
+def as_json(command):
+    return pytest.param((*command, "--json"), marks=pytest.mark.long)
+
+
 @pytest.fixture(scope="module")
 def pages():
     return ["  - name: talk", "    time_zone: Europe/Berlin", "    main: ana@corp.example"]
 
 
-@pytest.mark.parametrize("command", [*LISTINGS, *((*it, "--json") for it in LISTINGS), ("--help",), ()], ids=" ".join)
+@pytest.mark.parametrize("command", [*LISTINGS, *map(as_json, LISTINGS), ("--help",), ()], ids=" ".join)
 def test_listing_for_a_reader_who_has_seen_enough_is_done(home, pages, command):
     home.take_roster("ana@corp.example", pages=pages).ended(0)
     reader, writer = os.pipe()

@@ -244,6 +244,7 @@ def lengthen(engine, key, actor_id, count):
         connection.execute(insert(events), rows)
 
 
+@pytest.mark.long(backend="postgresql")
 def test_a_long_chain_is_not_held_in_memory(engine, store, actor_id, verify):
     lengthen(engine, store.audit_key, actor_id, 20_000)
     verify()  # fills what is kept from the first reading on

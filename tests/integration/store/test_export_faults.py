@@ -174,7 +174,7 @@ def growth(url, format_, out):
 
 @pytest.mark.parametrize("format_", Format)
 @pytest.mark.long(format_="jsonl")
-@pytest.mark.long(backend="postgresql", format_="csv")
+@pytest.mark.long(format_="csv")
 @pytest.mark.long(backend="sqlite", format_="parquet")
 def test_four_times_the_rows_take_no_more_memory(full_of, url, tmp_path, format_):
     full_of(20_000)

@@ -93,6 +93,9 @@ def test_the_chain_of_events_is_whole_across_rotations(home):
 )
 @pytest.mark.long(backend="postgresql", call=FSYNC)
 @pytest.mark.long(backend="postgresql", call=REPLACE)
+@pytest.mark.long(backend="postgresql", call=WRITE)
+@pytest.mark.long(backend="sqlite", call=REPLACE, number=1, when="after")
+@pytest.mark.long(backend="sqlite", call=REPLACE, number=2, when="before")
 def test_a_rotation_that_was_killed_leaves_all_open_and_is_finished_by_the_next_one(home, call, number, when, keys_left):
     arguments = ("keys", "rotate")
     killed = home.run(call, str(number), when, *arguments, module="tests.integration.store.dying")

@@ -63,7 +63,7 @@ def test_a_run_of_another_kind_is_left_to_its_own_flow(openers, corporate, statu
         assert [status_of(it) for it in (alone, beside)] == ["crashed", "crashed"]
 
 
-@pytest.mark.long(backend="sqlite")
+@pytest.mark.long
 def test_a_run_that_needs_each_connection_for_itself_is_skipped(openers, corporate, status_of):  # noqa: ARG001
     with openers(1) as [one]:
         assert one.ask("harvest_busy_time", "alone").endswith(" 1")
