@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from config.home_files import open_file
 from config.settings import LogFormat, Settings, settings_file
 from deployments.log_lines import as_json
 
@@ -35,13 +36,18 @@ def told_to_parts(settings: Settings) -> dict[str, str]:
 
 @contextlib.contextmanager
 def log_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a part's log file to start the part with; it is written as long as the part lives."""
+    """Open a part's log file to start the part with; it is written as long as the part lives.
+
+    Raises:
+        ConfigurationError: It cannot be opened.
+    """
     if os.environ.get("BUSYTIME_LOG_FORMAT") != LogFormat.JSON:
-        with path.open("ab") as file:
+        with open_file(path, "ab") as file:
             yield file
         return
+    file = open_file(path, "a")
     reading, writing = os.pipe()
-    thread = threading.Thread(target=_write, args=(reading, path), name=f"log-{path.stem}", daemon=True)
+    thread = threading.Thread(target=_write, args=(reading, file, path.stem), name=f"log-{path.stem}", daemon=True)
     thread.start()
     _writing.append(thread)
     with os.fdopen(writing, "wb") as end:
@@ -54,10 +60,10 @@ def write_rest() -> None:
         _writing.pop().join(_PATIENCE_SECONDS)
 
 
-def _write(reading: int, path: Path) -> None:
-    with os.fdopen(reading, "r", encoding="utf-8", errors="replace") as said, path.open("a", encoding="utf-8") as file:
+def _write(reading: int, file: IO[str], part: str) -> None:
+    with os.fdopen(reading, "r", encoding="utf-8", errors="replace") as said, file:
         for line in said:
             if line.strip():
                 as_object = line.startswith("{") and line.rstrip().endswith("}")
-                file.write(line if as_object else as_json(time.time(), "INFO", f"part.{path.stem}", line.rstrip()) + "\n")
+                file.write(line if as_object else as_json(time.time(), "INFO", f"part.{part}", line.rstrip()) + "\n")
                 file.flush()

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from busytime.errors import FatalError
+from busytime.errors import ConfigurationError, FatalError
+from config.home_files import make_directory, open_file
 from deployments.api_password import api_password, password_file
 from deployments.log_files import log_file
 
@@ -105,12 +106,12 @@ SERVICE_LOCK = "serve.lock"
 def served_at(home: Path) -> str | None:
     """Return the address of the page of the service that serves a home; ``None`` where none does, or has not begun yet."""
     try:
-        with (home / SERVICE_LOCK).open(encoding="utf-8") as lock:
+        with open_file(home / SERVICE_LOCK, "r") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return str(json.loads(lock.read())["page"])
-    except (OSError, ValueError, KeyError):
+    except (ConfigurationError, OSError, ValueError, KeyError):
         return None
     return None
 
@@ -150,7 +151,7 @@ def prefect_server(home: Path, *, services: bool = False) -> Iterator[str]:
 
     Raises:
         PrefectServerError: The server did not start.
-        ConfigurationError: The password of its API cannot be used.
+        ConfigurationError: The password of its API, or the home itself, cannot be used.
     """
     keep_quiet(home)
     if at_hand := server_at_hand(home):
@@ -162,7 +163,15 @@ def prefect_server(home: Path, *, services: bool = False) -> Iterator[str]:
 
 
 def keep_quiet(home: Path) -> None:
-    """Let this process's Prefect work alone and offline; what the user has set stays."""
+    """Let this process's Prefect work alone and offline; what the user has set stays.
+
+    Args:
+        home: Directory of Prefect's data; made if needed.
+
+    Raises:
+        ConfigurationError: It cannot be made.
+    """
+    make_directory(home)
     os.environ.update({name: value for name, value in QUIET_SETTINGS.items() if name not in os.environ})
     os.environ.setdefault("PREFECT_HOME", str(home))
 
@@ -185,7 +194,6 @@ def page_server(home: Path, page: Page) -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def _started(home: Path, settings: Mapping[str, str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with log_file(home / "server.log") as log:
         process = subprocess.Popen(  # noqa: S603 -- this very interpreter and module
             [sys.executable, "-m", __name__],
@@ -239,7 +247,7 @@ def _send_what_waits() -> None:
 
 def _address(process: subprocess.Popen[str], home: Path) -> str:
     # Servers on one home start one after another: two at once would both make its database.
-    with (home / "start.lock").open("a") as lock:
+    with open_file(home / "start.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if process.stdin is None or process.stdout is None:
             raise PrefectServerError("The pipes to Prefect's server are missing.")

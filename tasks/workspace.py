@@ -19,7 +19,7 @@ from pathlib import Path
 from busytime import __version__
 from busytime.claiming import Desk
 from busytime.connecting import open_secret
-from busytime.errors import AuthenticationError, ConfigurationError, NoConnectionError, Reason
+from busytime.errors import AuthenticationError, NoConnectionError, Reason
 from busytime.guarding import ClaimedAttempt, ConnectionGuard
 from busytime.model import AuthType, Endpoint, Secret
 from busytime.permits import PermitLine
@@ -34,6 +34,7 @@ from busytime.store.place import memory_path
 from busytime.store.unit_of_work import Store
 from busytime.store.versions import UPGRADED
 from busytime.vault import Vault
+from config.home_files import make_directory, open_file
 from config.settings import Settings, load_settings
 from tasks.announcing import Happening, announce
 from tasks.keys import load_keys
@@ -203,10 +204,7 @@ def open_workspace(settings: Settings | None = None, clock: Clock | None = None,
     """
     settings = settings or load_settings()
     clock = clock or SystemClock()
-    try:
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"BUSYTIME_HOME {settings.home} cannot be made: {error.strerror}.") from None
+    make_directory(settings.home, "BUSYTIME_HOME")
     return _open(settings, clock, upgrading=upgrading)
 
 
@@ -257,12 +255,9 @@ def _user() -> str:
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """Let one process at a time make the home ready."""
-    try:
-        with (settings.home / "ready.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-    except OSError as error:
-        raise ConfigurationError(f"BUSYTIME_HOME {settings.home} cannot be written: {error.strerror}.") from None
+    with open_file(settings.home / "ready.lock", "a", "In BUSYTIME_HOME the file") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @cache

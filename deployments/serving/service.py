@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from busytime.errors import ConfigurationError, FatalError
+from config.home_files import make_directory, open_file
 from deployments.api_password import api_password
 from deployments.log_files import log_file, told_to_parts, write_rest
 from deployments.prefect_server import SERVICE_LOCK, Page, address_here, keep_quiet, page_server, served_at
@@ -130,7 +131,7 @@ def service(office: Workspace, ports: Ports, stopping: threading.Event) -> Itera
         FatalError: A part of it did not start.
     """
     home = office.settings.home / "prefect"
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(home)
     ports.is_private  # noqa: B018 -- tells now whether the host is one of this machine's
     if ports.page == ports.figures:
         raise ConfigurationError(f"--port and --metrics-port are both {ports.page}: choose another one for either.")
@@ -181,9 +182,9 @@ def _alone(home: Path) -> Iterator[Callable[[str], None]]:
     """Hold the home's service lock, and yield what says in it where the page is; commands look there.
 
     Raises:
-        ConfigurationError: Another one holds it.
+        ConfigurationError: Another one holds it, or it cannot be opened.
     """
-    with (home / SERVICE_LOCK).open("a+", encoding="utf-8") as lock:
+    with open_file(home / SERVICE_LOCK, "a+") as lock:
         if not _held(lock):
             where = served_at(home) or "an address that it has not said yet"
             raise ConfigurationError(f"busytime serves this home already, at {where}: open it there, or stop it first.")
@@ -197,7 +198,7 @@ def _alone(home: Path) -> Iterator[Callable[[str], None]]:
         lock.truncate(0)
 
 
-def _held(lock: TextIO) -> bool:
+def _held(lock: IO[str]) -> bool:
     """Take the lock; a command that only looks holds it for an instant."""
     for _ in range(_TRIES):
         try:

@@ -15,6 +15,7 @@ import typer
 from busytime.store.database import head_version
 from deployments.cli.main import app
 from tests.flows.harness import Home, Result, spared
+from tests.integration.cli.service_process import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "s3cret-in-the-url"
@@ -200,6 +201,28 @@ def test_a_home_that_cannot_be_written_is_one_clear_message(home, home_of):
     (home.directory / "a-file").touch()
     home.path = Path(home_of.format(directory=home.directory))
     refused(home.call("status"), 2, "BUSYTIME_HOME", str(home.path))
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("ready.lock", Path.mkdir),
+        ("serve.lock", Path.mkdir),
+        ("serve.lock", os.mkfifo),
+        ("prefect", Path.touch),
+        ("prefect/server.log", Path.mkdir),
+        ("prefect/server.log", os.mkfifo),
+    ],
+)
+def test_something_else_where_busytime_keeps_a_file_or_directory_is_one_clear_message(home, name, make):
+    path = home.path / name
+    path.parent.mkdir(parents=True)
+    make(path)
+    home.prefect_api = None  # a service that joins a server has no log of one, and would serve
+    result = home.call("serve", "--port", str(free_port()), "--metrics-port", str(free_port())).ended(2)
+    assert f"{path} is no " in spared(result.err)
+    assert "move it away" in spared(result.err)
+    assert "unexpected" not in result.err
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
