@@ -19,7 +19,7 @@ from pathlib import Path
 from busytime import __version__
 from busytime.claiming import Desk
 from busytime.connecting import open_secret
-from busytime.errors import AuthenticationError, NoConnectionError, Reason
+from busytime.errors import AuthenticationError, ConfigurationError, NoConnectionError, Reason
 from busytime.guarding import ClaimedAttempt, ConnectionGuard
 from busytime.model import AuthType, Endpoint, Secret
 from busytime.permits import PermitLine
@@ -255,9 +255,12 @@ def _user() -> str:
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """Let one process at a time make the home ready."""
-    with open_file(settings.home / "ready.lock", "a", "In BUSYTIME_HOME the file") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    try:
+        with open_file(settings.home / "ready.lock", "a", "In BUSYTIME_HOME the file") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise ConfigurationError(f"BUSYTIME_HOME {settings.home} cannot be written: {error.strerror}.") from None
 
 
 @cache
