@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
+from itertools import count, takewhile
 
 import pytest
 
@@ -26,7 +27,8 @@ def artifacts_naming(address):
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        return sum(address in str(artifact.data) for artifact in client.read_artifacts(limit=200))
+        pages = (client.read_artifacts(limit=200, offset=offset) for offset in count(0, 200))
+        return sum(address in str(artifact.data) for page in takewhile(bool, pages) for artifact in page)
 
 
 @pytest.fixture
