@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _FILE = "busytime.toml"
+_PREFIX = "BUSYTIME_"
+#: Variables that are no settings: of the file, of messages, of workers, and of the compose file.
+_OTHER_VARIABLES = {"CONFIG", "DEBUG", "PREFECT_PAGE", "ROOT", "USER"}
 #: Prefect would take a sixth field for seconds.
 _CRON_FIELDS = 5
 
@@ -51,7 +55,7 @@ class _SettingsFile(TomlConfigSettingsSource):
 class Settings(BaseSettings):
     """Every setting, with its default. In the environment a name is written `BUSYTIME_` and in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="BUSYTIME_", extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     home: Annotated[Path, Field(description="Directory of the database, the key file and Prefect's data.")] = Path(".busytime")
     database_url: Annotated[SecretStr | None, Field(description="Database address; default: busytime.db in the home.")] = None
@@ -200,12 +204,23 @@ def settings_file() -> Path:
     return Path(os.environ.get("BUSYTIME_CONFIG", _FILE))
 
 
+def unknown_variables() -> list[str]:
+    """Return a line for each variable of the environment that is called like a setting and is none."""
+    known = {name.upper() for name in Settings.model_fields} | _OTHER_VARIABLES
+    called = {name: name[len(_PREFIX) :].upper() for name in sorted(os.environ) if name.upper().startswith(_PREFIX)}
+    return [f"{name} is no setting{_like(it, known, _PREFIX)}" for name, it in called.items() if it not in known]
+
+
+def _like(name: str, known: Iterable[str], prefix: str = "") -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {prefix}{near[0]}?" if near else ""
+
+
 def _in_words(fault: "ErrorDetails") -> str:
     name = ".".join(map(str, fault["loc"]))
     if fault["type"] != "extra_forbidden":
         return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
-    near = get_close_matches(name, Settings.model_fields, n=1)
-    return f"{name}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{name}: there is no such setting{_like(name, Settings.model_fields)}"
 
 
 def load_settings(**overrides: Any) -> Settings:

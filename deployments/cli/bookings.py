@@ -120,7 +120,7 @@ def list_bookings(
         rows = [_as_object(booking, found, listing) for booking, found in listing.bookings]
         print_json({"bookings": rows, "refused": [_refused(row) for row in listing.refused]})
     else:
-        show_listing(listing)
+        show_listing(listing, limited=page is not None or state is not None)
     troubled = listing.refused or any(it.troubled for _, found in listing.bookings for it in found)
     finish(ExitStatus.NEEDS_ATTENTION if troubled else ExitStatus.DONE)
 

@@ -90,11 +90,18 @@ def _order(listed: tuple[Booking, list[Standing]]) -> tuple[str, datetime, str]:
     return booking.page, start, booking.key
 
 
-def show_listing(listing: Listing) -> None:
-    """Print a listing."""
+def show_listing(listing: Listing, *, limited: bool) -> None:
+    """Print a listing.
+
+    Args:
+        listing: What is listed.
+        limited: Whether only some were asked for.
+    """
     screen = output()
     if not listing.bookings and not listing.refused:
-        screen.print("No bookings to show; --all also shows those that are over. Next: [bold]busytime bookings import FILE[/].")
+        found = "No such bookings" if limited else "No bookings to show"
+        step = "bookings list[/] shows those of every page and state" if limited else "bookings import FILE[/]"
+        screen.print(f"{found}; --all also shows those that are over. Next: [bold]busytime {step}.")
         return
     for page in sorted({booking.page for booking, _ in listing.bookings}):
         _show_page(screen, page, listing)

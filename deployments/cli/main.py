@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from busytime.diagnoses import with_section
 from busytime.errors import BusyTimeError
+from config.settings import unknown_variables
 from deployments.cli import (
     alerts,
     audit,
@@ -91,6 +92,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> int:
     """Run one command; every error becomes one message that says what to do next."""
+    for unknown in unknown_variables():
+        messages().print(f"[yellow]Ignored[/]: {escape(unknown)}", soft_wrap=True)
     try:
         status = int(app(arguments, standalone_mode=False) or 0)
     except (KeyboardInterrupt, typer.Abort):

@@ -1,9 +1,9 @@
 """Running a flow in this process, on the Prefect server that runs or on one of its own, and telling what it came to."""
 
 import importlib
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from rich.markup import escape
@@ -40,6 +40,9 @@ class RunOutcome(Protocol):
 T = TypeVar("T")
 R = TypeVar("R", bound=RunOutcome)
 
+#: What to do where a server that the user has named does not do its work, and where it is one of ours.
+_CHECK_NAMED = "Check that the server which PREFECT_API_URL names answers, or unset it"
+_AGAIN = "Its server has ended, with `busytime serve` perhaps; what was committed stays. Run the same command again"
 #: An error ended these runs, and its message says what to do.
 _BROKEN_OFF = frozenset({RunStatus.REFUSED, RunStatus.FAILED})
 
@@ -61,10 +64,11 @@ def run_flow(name: str, outcome: type[T], options: Options, *, services: bool = 
         BusyTimeError: The flow could not start, or ended without an outcome.
     """
     home = workspace().settings.home / "prefect"
+    step = _CHECK_NAMED if "PREFECT_API_URL" in os.environ else _AGAIN
     with prefect_server(home, services=services):
         # Only now: Prefect reads its settings when it is imported.
         flow = getattr(importlib.import_module(f"flows.{name}"), name)
-        state = _run(flow, options, home)
+        state = _run(flow, options, f"{step}; see also the logs under {home}.")
         ended: object = state.result(raise_on_failure=False)
     if isinstance(ended, outcome):
         return ended
@@ -73,15 +77,12 @@ def run_flow(name: str, outcome: type[T], options: Options, *, services: bool = 
     raise UnexpectedEndError(f"The run ended as {state.name}; see Prefect's logs under {home}.")
 
 
-def _run(flow: Any, options: Options, home: Path) -> Any:
+def _run(flow: Any, options: Options, step: str) -> Any:
     """Run a flow to its final state; what its own steps raise is in that state, what comes out beside it is Prefect's."""
     try:
         return flow(options, return_state=True)
     except Exception as error:  # noqa: BLE001 -- Prefect raises all kinds of things when its server is not there
-        raise PrefectServerError(
-            f"Prefect could not run the flow ({type(error).__name__}). Check that the server which PREFECT_API_URL names "
-            f"answers, or unset it; see also the logs under {home}."
-        ) from None
+        raise PrefectServerError(f"Prefect could not run the flow ({type(error).__name__}). {step}") from None
 
 
 def waiting(text: str, *, quiet: bool) -> AbstractContextManager[Any]:

@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from busytime.advice import owner_sentence, owner_text
+from busytime.counting import several
 from busytime.errors import REASON_TEXTS, ConfigurationError
 from busytime.granting import NOTHING_TO_GRANT, can_be_granted, showable, with_ways
 from busytime.granting import Finding as Grant
@@ -133,8 +134,11 @@ def advise(
         messages().print(f"[yellow]Nothing to grant[/] for {escape(it.label)}: {why}.", soft_wrap=True)
     if as_json:
         print_json({"files": [str(path) for path in written], "owners": owners, "left_out": faults})
+    elif not owners:
+        output().print(f"[green]Nothing is to be granted[/]: grant-permissions.ps1 in {escape(str(out))} changes nothing.")
     else:
-        output().print(f"[green]Wrote[/] {len(owners)} texts for owners and grant-permissions.ps1 to {escape(str(out))}.")
+        texts = several(len(owners), "text")
+        output().print(f"[green]Wrote[/] {texts} for owners and grant-permissions.ps1 to {escape(str(out))}.")
         output().print("Next: let the admin run the script with -WhatIf first, then without; then [bold]busytime validate[/].")
     finish(ExitStatus.NEEDS_ATTENTION if faults else ExitStatus.DONE)
 

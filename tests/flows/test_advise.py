@@ -81,6 +81,7 @@ def test_following_the_script_turns_every_verdict_to_granted(home, exchange, cro
     assert {it["verdict"] for it in validate(home, 0).values()} == {"granted"}
     rows, texts = advise(home)
     assert (rows, texts) == ([], {})
+    assert "Nothing is to be granted" in home.call("advise", "--out", str(home.directory / "advice")).ended(0).out
 
 
 def test_every_finding_of_a_validation_is_one_row_at_the_level_it_requires(home, exchange, crowd):

@@ -8,7 +8,7 @@ import pytest
 
 from busytime.errors import ConfigurationError
 from busytime.model import BusyStatus
-from config.settings import Settings, load_settings
+from config.settings import Settings, load_settings, unknown_variables
 
 
 @pytest.fixture
@@ -94,6 +94,16 @@ def test_a_wrong_value_in_the_environment_is_named_and_not_shown(monkeypatch, na
         assert part not in str(raised.value)
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
+
+
+def test_variables_that_are_no_settings_are_named_without_their_values(monkeypatch):
+    for name in ("BUSYTIME_MAX_AGES", "busytime_hom", "BUSYTIME_ZZZ", "BUSYTIME_BATCH_SIZE", "BUSYTIME_CONFIG", "BUSYTIMES"):
+        monkeypatch.setenv(name, "hunter2")
+    assert unknown_variables() == [
+        "BUSYTIME_MAX_AGES is no setting; did you mean BUSYTIME_MAX_AGE_MINUTES?",
+        "BUSYTIME_ZZZ is no setting",
+        "busytime_hom is no setting; did you mean BUSYTIME_HOME?",
+    ]
 
 
 def test_every_wrong_setting_is_named(write):

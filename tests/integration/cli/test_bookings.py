@@ -324,6 +324,9 @@ def test_names_from_outside_are_shown_as_they_are(ready):
 
 def test_an_empty_list_says_how_bookings_come_in(ready):
     assert "busytime bookings import FILE" in spared(ready.call("bookings", "list").ended(0).out)
+    limited = spared(ready.call("bookings", "list", "--state", "conflict").ended(0).out)
+    assert limited.startswith("No such bookings")
+    assert "import" not in limited
 
 
 def blocks(language: str) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -310,6 +312,26 @@ def test_a_named_prefect_server_that_is_not_there_is_one_clear_message(used):
     used.prefect_api = "http://127.0.0.1:1/api"
     refused(used.run("harvest", "--json"), 1, "PREFECT_API_URL")
     assert used.run_statuses() == []
+
+
+@pytest.mark.processes
+def test_a_service_that_ended_under_a_command_is_one_clear_message(used):
+    used.prefect_api = None
+    with (used.path / "serve.lock").open("w") as lock:
+        lock.write(json.dumps({"page": "http://127.0.0.1:1"}))
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        told = refused(used.run("harvest"), 1, "busytime serve", "Run the same command again")
+    assert "PREFECT_API_URL" not in told
+    assert used.run_statuses() == []
+
+
+@pytest.mark.processes
+def test_a_variable_that_is_no_setting_is_told_and_ignored(used):
+    used.more["BUSYTIME_MAX_AGES"] = PASSWORD
+    result = used.run("status")
+    assert "Ignored: BUSYTIME_MAX_AGES is no setting; did you mean BUSYTIME_MAX_AGE_MINUTES?" in spared(result.err)
+    assert PASSWORD not in result.err + result.out
 
 
 @pytest.mark.processes
