@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # The lock is its own constraint: older pips look at newer releases of what one package asks for with an extra, and give up.
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --require-hashes
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --require-hashes --no-compile
 RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
 
@@ -32,7 +32,7 @@ demo: $(RUN_READY)  ## the whole loop against a local Exchange, from nothing
 	@$(BIN)/busytime demo
 
 test: $(DEV_READY)  ## all tests but benchmarks and proofs
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 unit: $(DEV_READY)  ## only the tests of the pure rules
 	@$(BIN)/python -m pytest tests/unit tests/property

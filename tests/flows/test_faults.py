@@ -98,6 +98,7 @@ def test_a_lasting_fault_closes_nothing_and_answers_count_until_they_are_too_old
 
 
 @pytest.mark.usefixtures("four")
+@pytest.mark.long
 def test_a_server_that_keeps_asking_for_time_ends_the_batch_at_its_deadline(home, exchange):
     home.more["BUSYTIME_BATCH_DEADLINE_SECONDS"] = "1"
     exchange.control("POST", "/faults", {"kind": "server_busy", "operation": READING, "back_off_ms": 600_000})
@@ -123,6 +124,7 @@ def hundred():
 
 
 @pytest.mark.parametrize(("kind", "reason"), [("sick_mailbox", "server_error"), ("stalled_mailbox", "timed_out")])
+@pytest.mark.long(kind="stalled_mailbox")
 def test_an_ill_mailbox_does_not_cost_the_other_99_their_answer(tmp_path, hundred, prefect_api, kind, reason):
     home = Home(tmp_path / "home", hundred, prefect_api, {"BUSYTIME_REQUEST_DEADLINE_SECONDS": "0.6"})
     owners = [f"owner{number:04}@corp.example" for number in range(1, 101)]
@@ -144,6 +146,7 @@ def test_an_ill_mailbox_does_not_cost_the_other_99_their_answer(tmp_path, hundre
     assert home.stored(ill) == truth(hundred, ill)
 
 
+@pytest.mark.long
 def test_faults_of_every_kind_now_and_then_end_in_truth(home, exchange):
     owners = [f"owner{number:04}@corp.example" for number in range(1, 31)]
     home.more |= {"BUSYTIME_BATCH_SIZE": "4", "BUSYTIME_REQUEST_DEADLINE_SECONDS": "1"}

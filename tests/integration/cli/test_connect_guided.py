@@ -83,6 +83,7 @@ def test_address_and_password_are_enough(home, exchange, told, sit, sent):
     assert [one["operation"] for one in sent()] == ["Autodiscover", "GetFolder", "FindItem"]
 
 
+@pytest.mark.long
 def test_ntlm_is_chosen_where_it_is_offered(home, exchange, told, sit, sent):
     exchange.control("POST", "/limits", {"auth": ["ntlm", "basic"]})
     shown = sit().expect("Password of").type(exchange.password).ended(0)
@@ -162,6 +163,7 @@ def test_where_nothing_is_found_url_and_user_name_are_asked_for(home, exchange, 
 
 
 @pytest.mark.parametrize("agreed", [True, False])
+@pytest.mark.long(agreed=True)
 def test_another_host_gets_the_password_only_if_the_person_says_so(home, exchange, sit, sent, agreed):
     """The sandbox names itself `localhost`, outside of corp.example."""
     terminal = sit().expect("Password of").type(exchange.password)
@@ -193,6 +195,7 @@ def test_without_a_terminal_another_host_gets_no_password_and_the_option_is_name
         ({"auth": ["bearer"]}, 1, "--auth oauth", "oauth"),
     ],
 )
+@pytest.mark.long(words="--auth oauth")
 def test_a_server_that_cannot_be_used_is_named_with_its_section(home, exchange, sit, face, status, words, section):
     exchange.control("POST", "/limits", face)
     terminal = sit("--ews-url", exchange.ews_url)
@@ -212,6 +215,8 @@ def test_a_server_that_cannot_be_used_is_named_with_its_section(home, exchange, 
         ({"state": "disabled"}, 5, "is disabled", "expired-or-disabled"),
     ],
 )
+@pytest.mark.long(words="has no mailbox")
+@pytest.mark.long(words="is disabled")
 def test_an_account_that_cannot_be_used_is_told_apart(home, exchange, account, sit, sent, how, status, words, section):
     account(**how)
     shown = spared(sit("--ews-url", exchange.ews_url).expect("Password of").type(exchange.password).ended(status))
@@ -276,6 +281,7 @@ def test_ctrl_c_while_the_server_is_found_leaves_nothing(home, exchange, sit, pr
 @pytest.mark.parametrize("prompt", ["Try again now", "EWS URL: blank", "User name: blank", "Password of"])
 @pytest.mark.long(prompt="EWS URL: blank")
 @pytest.mark.long(prompt="User name: blank")
+@pytest.mark.long(prompt="Password of")
 def test_ctrl_c_after_a_refusal_leaves_nothing_but_the_refusal(home, exchange, sit, prompt):
     terminal = sit("--ews-url", exchange.ews_url).expect("Password of").type("not the password")
     for words, answer in (("Try again now", "y"), ("EWS URL: blank", ""), ("User name: blank", ""), ("Password of", "x")):
@@ -288,6 +294,7 @@ def test_ctrl_c_after_a_refusal_leaves_nothing_but_the_refusal(home, exchange, s
     assert home.query("SELECT answer FROM logons") == [("refused",)]
 
 
+@pytest.mark.long
 def test_ctrl_d_ends_it_too(home, sit):
     terminal = sit("--ews-url", "https://localhost:1/EWS/Exchange.asmx").expect("EWS URL, like")
     terminal.type("\x04").ended(130)

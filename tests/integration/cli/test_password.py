@@ -165,6 +165,7 @@ def end_at(home, moment, sent):
     return finished(process)
 
 
+@pytest.mark.long
 def test_a_command_that_is_stopped_says_what_is_stored_and_what_does_the_rest(stopped, exchange):
     told = end_at(stopped.home, HARVESTING, signal.SIGINT).ended(130)
     assert "stored encrypted as version 2, but what was missed is not caught up" in spared(told.err)

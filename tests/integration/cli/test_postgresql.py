@@ -44,6 +44,7 @@ def test_the_loop_works_on_postgresql(on_postgresql, exchange):
     assert not (home.path / "busytime.db").exists()
 
 
+@pytest.mark.long
 def test_a_killed_harvest_frees_the_lock_on_postgresql(on_postgresql, exchange):
     home = on_postgresql
     home.more["BUSYTIME_BATCH_SIZE"] = "1"

@@ -95,6 +95,7 @@ def desk(talkative, person):
     return BookingDesk(talkative, person(), person()).open()
 
 
+@pytest.mark.long
 def test_what_guests_write_stands_in_bookings_and_in_calendars_alone(desk, exchange, prefect_home):
     home, times = desk.home, [at(9 + number) for number in range(4)]
     book(exchange, desk.main, times[3], subject=SUBJECT)

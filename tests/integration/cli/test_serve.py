@@ -164,6 +164,7 @@ def test_a_page_that_others_can_reach_wants_a_log_on_and_a_lost_server_ends_the_
 
 
 @pytest.mark.processes
+@pytest.mark.long
 def test_a_service_that_is_stopped_while_it_starts_leaves_nothing(home):
     home.connect().ended(0)
     process = home.start("serve", "--port", str(free_port()), "--metrics-port", str(free_port()))

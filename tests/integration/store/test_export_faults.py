@@ -173,9 +173,7 @@ def growth(url, format_, out):
 
 
 @pytest.mark.parametrize("format_", Format)
-@pytest.mark.long(format_="jsonl")
-@pytest.mark.long(format_="csv")
-@pytest.mark.long(backend="sqlite", format_="parquet")
+@pytest.mark.long
 def test_four_times_the_rows_take_no_more_memory(full_of, url, tmp_path, format_):
     full_of(20_000)
     few = growth(url, format_, tmp_path / "few")

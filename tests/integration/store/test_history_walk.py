@@ -293,6 +293,7 @@ def scene(engine, store, clock, monkeypatch, tmp_path):
     gc.unfreeze()  # each run that is opened freezes what there is
 
 
+@pytest.mark.long(backend="postgresql")
 def test_the_tables_tell_of_every_past_instant_what_was_current_then(scene, backend):
     walks = settings().max_examples // {"sqlite": 3, "postgresql": 6}[backend]
     run_state_machine_as_test(lambda: Walk(scene), settings=settings(max_examples=walks, stateful_step_count=9))

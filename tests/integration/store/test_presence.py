@@ -27,7 +27,7 @@ def status_of(rows):
     return lambda run: rows(runs, runs.c.id == int(run.split()[0]))[0]["status"]
 
 
-@pytest.mark.long(backend="sqlite")
+@pytest.mark.long
 def test_any_number_of_runs_work_at_once(openers, corporate, rows, status_of):
     with openers(2) as [one, other]:
         first, second, third = one.ask("push_bookings"), other.ask("push_bookings"), one.ask("push_bookings")
