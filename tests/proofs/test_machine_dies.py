@@ -9,6 +9,12 @@ import psutil
 from tests.flows.harness import eventually
 from tests.integration.cli.service_process import STARTS_WITHIN_SECONDS, said_first, second_machine, serving
 
+#: A harvest that was whole, after one that was lost.
+HARVESTED_ON = """
+    SELECT whole.id FROM runs AS whole JOIN runs AS lost ON lost.flow = whole.flow AND lost.id < whole.id
+    WHERE whole.flow = 'harvest_busy_time' AND whole.status = 'completed' AND lost.status = 'crashed'
+"""
+
 
 def harvests(home, machine):
     """Tell whether one of a machine's processes holds the lock of a harvest."""
@@ -29,8 +35,9 @@ def test_what_a_dead_machine_left_is_crashed_and_done_by_another(home, exchange,
         stopped = [worker, *worker.children(recursive=True)]
         for process in stopped:
             process.suspend()
-        exchange.control("POST", "/limits", {"latency_ms": 60_000})
+        # Before the server is slow: an import logs on as well, and two log-ons without an answer use up the machine's share.
         home.take_roster(person(), person()).ended(0)
+        exchange.control("POST", "/limits", {"latency_ms": 60_000})
         eventually(lambda: harvests(home, second), "the second machine harvests", STARTS_WITHIN_SECONDS)
 
         for process in [*psutil.Process(second.pid).children(recursive=True), second]:
@@ -38,5 +45,4 @@ def test_what_a_dead_machine_left_is_crashed_and_done_by_another(home, exchange,
         exchange.control("POST", "/limits", {"latency_ms": 0})
         for process in stopped:
             process.resume()
-        ours = {"completed", "crashed"}
-        eventually(lambda: ours <= set(home.run_statuses()), "the first machine harvests on", STARTS_WITHIN_SECONDS)
+        eventually(lambda: home.query(HARVESTED_ON), "the first machine harvests on", STARTS_WITHIN_SECONDS)
